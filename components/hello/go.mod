@@ -1,0 +1,3 @@
+module gopher/hello
+
+go 1.24

@@ -1,0 +1,334 @@
+"""App: one loaded component, to call, to look at, to serve."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Any
+
+import httpx
+
+from .drawing import world_svg, world_tree
+from .errors import LinkError
+from .host.component import Component
+from .host.engine import Limits
+from .host.instances import Instance
+from .host.pool import Pool
+from .host.types import World
+from .message import Headers, Response, prepare
+from .wasi.http.exchange import BufferedExchange, Exchange
+from .wasi.http.streamed import StreamedExchange
+from .wasi.http.types import IncomingRequest, ResponseOutparam
+
+HANDLER = "wasi:http/incoming-handler"
+
+@dataclass(frozen=True)
+class Settings:
+    """How an app's component is run.
+
+    Attributes:
+        limits: deadline, memory and body bounds of each call.
+        isolation: "reuse" keeps an instance for the next call, "request" makes one for each.
+        workers: calls that streaming and serving run at once; each has a thread and an instance.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    isolation: str = "reuse"
+    workers: int = 16
+
+
+class App:
+    """A component that has been loaded into a lab.
+
+    Made by `Lab.load`. Calls may come from any number of threads.
+
+    Attributes:
+        name: what the lab calls it.
+        component: its bytes, digest and world.
+        settings: limits and isolation.
+    """
+
+    def __init__(
+        self,
+        component: Component,
+        settings: Settings,
+        providers: Callable[[], Sequence[Any]],
+        functions: Callable[[], dict[str, Callable[..., Any]]],
+    ) -> None:
+        self.name = component.name
+        self.component = component
+        self.settings = settings
+        self._providers = providers
+        self._functions = functions
+        self._lock = threading.Lock()
+        self._pool: Pool | None = None
+        self._closed = False
+
+    # --- what it is --------------------------------------------------------------------------------
+
+    @property
+    def world(self) -> World:
+        """Imports and exports, as data."""
+        return self.component.world
+
+    @property
+    def wit(self) -> str:
+        """The world as WIT text."""
+        return self.component.wit
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the .wasm file, in hex."""
+        return self.component.digest
+
+    @property
+    def size(self) -> int:
+        """Bytes of the .wasm file."""
+        return self.component.size
+
+    @property
+    def wiring(self) -> dict[str, str | None]:
+        """What each import is plugged into: a few words, or None where nothing provides it."""
+        return {name: _words(provider) for name, provider in self.pool.linker.provided.items()}
+
+    @cached_property
+    def handler(self) -> str | None:
+        """The name under which the HTTP handler is exported, or None."""
+        return self.component.export_name(HANDLER)
+
+    # --- calling it --------------------------------------------------------------------------------
+
+    def get(self, path: str = "/", **options: Any) -> httpx.Response:
+        """GET; the options are those of `request`."""
+        return self.request("GET", path, **options)
+
+    def head(self, path: str = "/", **options: Any) -> httpx.Response:
+        """HEAD; the options are those of `request`."""
+        return self.request("HEAD", path, **options)
+
+    def post(self, path: str = "/", **options: Any) -> httpx.Response:
+        """POST; the options are those of `request`."""
+        return self.request("POST", path, **options)
+
+    def put(self, path: str = "/", **options: Any) -> httpx.Response:
+        """PUT; the options are those of `request`."""
+        return self.request("PUT", path, **options)
+
+    def delete(self, path: str = "/", **options: Any) -> httpx.Response:
+        """DELETE; the options are those of `request`."""
+        return self.request("DELETE", path, **options)
+
+    def request(
+        self,
+        method: str,
+        path: str = "/",
+        *,
+        headers: Headers | None = None,
+        params: Mapping[str, Any] | None = None,
+        content: bytes | str | Iterable[bytes] | None = None,
+        data: Mapping[str, Any] | None = None,
+        json: Any = None,
+        trailers: Headers | None = None,
+        deadline: float | None = -1,
+    ) -> httpx.Response:
+        """Sends one request to the component, in this process and this thread.
+
+        Args:
+            method: "GET", "POST", … in any case.
+            path: `/path?query`, or a whole URL whose host becomes the authority.
+            headers: a mapping or pairs.
+            params: added to the query.
+            content: the body: bytes, text, or an iterable of chunks that the guest pulls as it reads.
+            data: a form, sent urlencoded.
+            json: any JSON value.
+            trailers: sent after the body.
+            deadline: seconds for this call, None for no limit; the app's own when left out.
+
+        Returns:
+            an `httpx.Response`; trailers the guest sent are in `.extensions["trailers"]`.
+
+        Raises:
+            RequestError: the request is not valid HTTP.
+            LinkError: the component exports no HTTP handler.
+            GuestError: it trapped, took too long, gave no response, …
+        """
+        started = time.perf_counter()
+        exchange = prepare(
+            BufferedExchange, method, path,
+            headers=headers, params=params, content=content, data=data, json=json, trailers=trailers,
+            limit=self.settings.limits.body,
+        )  # fmt: skip
+        assert isinstance(exchange, BufferedExchange)
+        self.run(exchange, deadline)
+        assert exchange.status is not None
+        chunks = exchange.chunks
+        response = Response(
+            exchange.status,
+            headers=[(name.encode(), value) for name, value in exchange.response_headers],
+            content=chunks[0] if len(chunks) == 1 else b"".join(chunks),
+            made_by=(exchange.method, f"http://{exchange.authority}{exchange.path_with_query}"),
+        )
+        response.elapsed = timedelta(seconds=time.perf_counter() - started)
+        if exchange.trailers:
+            response.extensions["trailers"] = exchange.trailers
+        if exchange.informational:
+            response.extensions["informational"] = exchange.informational
+        return response
+
+    def client(self, **options: Any) -> httpx.Client:
+        """A full `httpx.Client` whose requests go to the component, in this process: no port, no server.
+
+        Responses stream while the guest runs (`with client.stream("GET", "/slow") as r: …`).
+
+        Args:
+            options: those of `httpx.Client`; `base_url` is `http://<name>.localhost` unless given.
+        """
+        from .transport import ComponentTransport
+
+        options.setdefault("base_url", f"http://{self.name}.localhost")
+        return httpx.Client(transport=ComponentTransport(self), **options)
+
+    def aclient(self, **options: Any) -> httpx.AsyncClient:
+        """The async twin of `client`."""
+        from .transport import AsyncComponentTransport
+
+        options.setdefault("base_url", f"http://{self.name}.localhost")
+        return httpx.AsyncClient(transport=AsyncComponentTransport(self), **options)
+
+    def call(self, function: str, *arguments: Any, deadline: float | None = -1) -> Any:
+        """Calls an exported function.
+
+        Args:
+            function: `add`, or `package:name/interface#add` where several interfaces export one.
+            arguments: in their Python forms (see `wasicloud_lab.host.values`).
+            deadline: seconds, None for no limit; the app's own when left out.
+
+        Raises:
+            Err: the function's result is the `err` case.
+            LinkError: no such function; the message lists what there is.
+            GuestError: a trap, the deadline, the memory cap.
+            TypeError: arguments that do not fit its types.
+        """
+        with self.instance() as instance:
+            return instance.call(function, *arguments, deadline=deadline)
+
+    @contextmanager
+    def instance(self) -> Iterator[Session]:
+        """One instance for several calls, for functions that hand out resources.
+
+        with app.instance() as i:
+            counter = i.call("[constructor]counter", 5)
+            i.call("[method]counter.increment", counter)
+        """
+        with self.pool.instance() as instance:
+            yield Session(self.pool, instance)
+
+    # --- how it runs -------------------------------------------------------------------------------
+
+    @property
+    def pool(self) -> Pool:
+        """The instances; made on first use, and anew after the lab's providers changed."""
+        pool = self._pool
+        if pool is None:
+            with self._lock:
+                if self._closed:
+                    raise LinkError(f"{self.name} has been closed; load it again")
+                if self._pool is None:
+                    settings = self.settings
+                    self._pool = Pool(
+                        self.component, self._providers(), self._functions(), settings.limits, settings.isolation
+                    )
+                pool = self._pool
+        return pool
+
+    def run(self, exchange: Exchange, deadline: float | None = -1) -> None:
+        """Runs one exchange through the guest, in this thread.
+
+        Raises:
+            LinkError, GuestError: as for `request`.
+        """
+        if self.handler is None:
+            raise LinkError(
+                f"{self.name} exports no {HANDLER}, so it can't answer requests; "
+                f"it exports {', '.join(self.world.exports) or 'nothing'} (app.call calls a function)"
+            )
+        pool = self.pool
+        instance = pool.take()
+        try:
+            exchange.bind(instance.state)
+            instance.call(
+                pool.export(f"{self.handler}#handle"),
+                (IncomingRequest(exchange), ResponseOutparam(exchange)),
+                context=exchange,
+                deadline=deadline,
+            )
+        finally:
+            pool.give_back(instance)
+        exchange.check(self.name)
+
+    def start(self, exchange: StreamedExchange, deadline: float | None = -1) -> None:
+        """Runs one exchange in a thread of the app's own; the exchange tells its reader what comes."""
+        self._threads.submit(self._run_streamed, exchange, deadline)
+
+    def _run_streamed(self, exchange: StreamedExchange, deadline: float | None) -> None:
+        failure: BaseException | None = None
+        try:
+            self.run(exchange, deadline)
+        except BaseException as error:
+            failure = error
+        exchange.finished(failure)
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.settings.workers, thread_name_prefix=f"{self.name} guest")
+
+    def relink(self) -> None:
+        """Forgets the instances: the next call is wired to what the lab provides then."""
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def close(self) -> None:
+        """Frees instances and threads. Calls under way end; later ones raise `LinkError`."""
+        self._closed = True
+        self.relink()
+        threads = self.__dict__.get("_threads")
+        if threads is not None:
+            threads.shutdown(wait=False)
+
+    # --- how it draws itself -----------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        return f"<App {self.name}: {len(self.world.imports)} imports, {len(self.world.exports)} exports, {self.size:,} bytes>"
+
+    def __str__(self) -> str:
+        return world_tree(self)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        return {"text/plain": world_tree(self), "image/svg+xml": world_svg(self)}
+
+
+class Session:
+    """One instance of an app, inside `with app.instance() as i:`."""
+
+    def __init__(self, pool: Pool, instance: Instance) -> None:
+        self._pool = pool
+        self._instance = instance
+
+    def call(self, function: str, *arguments: Any, deadline: float | None = -1) -> Any:
+        """As `App.call`, on this instance."""
+        return self._instance.call(self._pool.export(function), arguments, deadline=deadline)
+
+
+def _words(provider: Any) -> str | None:
+    if provider is None:
+        return None
+    summary = getattr(provider, "summary", None)
+    return str(summary() if callable(summary) else summary or getattr(provider, "__name__", type(provider).__name__))

@@ -1,0 +1,179 @@
+"""Every error a user of the lab can meet, in one tree.
+
+    LabError
+    ├── ComponentError          the bytes are not a component this lab can run
+    ├── LinkError               an import and what was given for it do not fit
+    ├── RequestError            the request itself is malformed (also a ValueError)
+    ├── Err                     the guest answered with the `err` case of a result
+    ├── GuestError              the guest ran and went wrong
+    │   ├── GuestTrap           it trapped; carries the guest's backtrace and stderr
+    │   │   └── GuestExit       it called wasi:cli/exit
+    │   ├── GuestTimeout        it ran past its deadline
+    │   ├── GuestOutOfMemory    it wanted more memory than its cap
+    │   ├── GuestCancelled      the caller gave up first
+    │   └── GuestNoResponse     it ended without a (whole) HTTP response
+    ├── ServeError              a port or address cannot be served on
+    └── ToolMissing             a program outside Python is needed; says how to get it
+
+Each message says what happened, to which thing, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "ComponentError",
+    "Err",
+    "Frame",
+    "GuestCancelled",
+    "GuestError",
+    "GuestExit",
+    "GuestNoResponse",
+    "GuestOutOfMemory",
+    "GuestTimeout",
+    "GuestTrap",
+    "LabError",
+    "LinkError",
+    "RequestError",
+    "ServeError",
+    "ToolMissing",
+]
+
+
+class LabError(Exception):
+    """The root of the tree: catch this to catch everything the lab raises on purpose."""
+
+
+class ComponentError(LabError):
+    """The bytes, file or name given is not a component that this lab can run."""
+
+
+class LinkError(LabError):
+    """An import of a component and the Python interface given for it do not fit."""
+
+
+class RequestError(LabError, ValueError):
+    """A request that HTTP does not allow: a line break in a header, a NUL in a path, …"""
+
+
+class Err(LabError):
+    """The `err` case of a WIT `result`.
+
+    A host function whose WIT type is `result<T, E>` returns T or raises `Err(e)`; `app.call` of an
+    export with such a type returns T or raises the same. Inside another value (a list of results,
+    say) an `Err` object *is* the value.
+
+    Args:
+        value: the payload in its Python form; None where `result` has no error type.
+    """
+
+    def __init__(self, value: Any = None) -> None:
+        super().__init__(value)
+        self.value = value
+
+    def __str__(self) -> str:
+        return "the result is an error" if self.value is None else f"the result is an error: {self.value}"
+
+    def __repr__(self) -> str:
+        return f"Err({self.value!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Err) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(("Err", self.value))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One line of a guest's backtrace.
+
+    Attributes:
+        function: the function's name, or `wasm-function[12]` where the guest carries no names.
+        module: the core module's name, if it has one.
+        offset: bytes into the core module.
+    """
+
+    function: str
+    module: str | None
+    offset: int
+
+    def __str__(self) -> str:
+        place = f"{self.module}!" if self.module else ""
+        return f"{place}{self.function} @ {self.offset:#x}"
+
+
+class GuestError(LabError):
+    """A component ran and went wrong. The lab, the kernel and the next request are fine.
+
+    Attributes:
+        stderr: the last of what the guest wrote to its standard error during the call.
+    """
+
+    def __init__(self, message: str, *, stderr: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.stderr = stderr
+
+    def __str__(self) -> str:
+        said = self.stderr.strip()
+        return f"{self.message}\nthe guest wrote to stderr:\n  " + said.replace("\n", "\n  ") if said else self.message
+
+
+class GuestTrap(GuestError):
+    """The guest trapped: `unreachable`, a division by zero, an import that nobody provides, …
+
+    Attributes:
+        frames: the guest's backtrace, innermost first.
+    """
+
+    def __init__(self, message: str, *, frames: tuple[Frame, ...] = (), stderr: str = "") -> None:
+        super().__init__(message, stderr=stderr)
+        self.frames = frames
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if not self.frames:
+            return text
+        shown = [f"  {n}: {frame}" for n, frame in enumerate(self.frames[:12])]
+        if len(self.frames) > len(shown):
+            shown.append(f"  … {len(self.frames) - len(shown)} more")
+        return text + "\nguest backtrace (innermost first):\n" + "\n".join(shown)
+
+
+class GuestExit(GuestTrap):
+    """The guest called `wasi:cli/exit`.
+
+    Attributes:
+        code: 0 for success; what the guest said otherwise.
+    """
+
+    def __init__(self, message: str, *, code: int, frames: tuple[Frame, ...] = (), stderr: str = "") -> None:
+        super().__init__(message, frames=frames, stderr=stderr)
+        self.code = code
+
+
+class GuestTimeout(GuestError):
+    """The guest ran past its deadline and was stopped. Raise the `deadline` of `Lab.load` for slow work."""
+
+
+class GuestOutOfMemory(GuestError):
+    """The guest, or what it asked the host to hold for it, wanted more memory than its cap."""
+
+
+class GuestCancelled(GuestError):
+    """The call was given up by its caller: an interrupt, or a client that hung up."""
+
+
+class GuestNoResponse(GuestError):
+    """An HTTP guest ended without setting a response, set an error, or left its body unfinished."""
+
+
+class ServeError(LabError):
+    """The address asked for cannot be served on: a busy port, a name that does not resolve."""
+
+
+class ToolMissing(LabError):
+    """A program outside Python is needed for this; the message says how to get it."""

@@ -1,0 +1,260 @@
+"""Plugs Python interfaces into a component's imports.
+
+For each import the world names, the newest provider that serves its name and version is bound, function
+by function, with the codec compiled for the component's own types. A function that is missing or has
+another shape is a `LinkError` now; an interface that nobody provides becomes functions that trap with
+their name when called.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import wasmtime
+from wasmtime import component as wc
+
+from ..errors import Err, GuestTrap, LinkError
+from . import capi
+from .canonical import compile_type, result_codec
+from .interface import InterfaceName, resource_class, wit_names
+from .resources import make_resource, resource_number
+from .state import STORES, release
+from .types import EnumOf, FlagsOf, Function, Handle, Interface, ListOf, OptionOf, Prim, RecordOf, ResultOf, TupleOf, Type, World  # fmt: skip
+from .values import snake
+
+
+class BoundLinker:
+    """A linker with every import of one component defined.
+
+    Attributes:
+        native: the wasmtime linker; instantiating from several threads at once is fine.
+        provided: import name → the Python object that serves it, or None.
+    """
+
+    def __init__(self, engine: wasmtime.Engine, world: World, providers: Sequence[Any], functions: dict[str, Callable[..., Any]]) -> None:
+        self.native = wc.Linker(engine)
+        self.provided: dict[str, Any] = {}
+        self._keep: list[Any] = []  # the C thunks must outlive the linker
+        resources = self._resource_classes(world, providers)
+        with self.native.root() as root:
+            for name, item in world.imports.items():
+                if isinstance(item, Function):
+                    self.provided[name] = functions.get(name)
+                    self._add_function(root, name, name, item, functions.get(name))
+                    continue
+                provider = find_provider(name, providers)
+                self.provided[name] = provider
+                with root.add_instance(name) as instance:
+                    for resource_name, resource in item.resources.items():
+                        cls = resources.get(resource.number)
+                        if cls is None:
+                            if provider is not None:
+                                raise LinkError(
+                                    f"{type(provider).__name__} serves {name} but has no class for its resource "
+                                    f"{resource_name!r}; add one named {_pascal(resource_name)}"
+                                )
+                            cls = resources[resource.number] = make_resource(type(_pascal(resource_name), (), {}))
+                        self._add_resource(instance, resource_name, cls)
+                    for function_name, function in item.functions.items():
+                        target = None
+                        if provider is not None:
+                            target = resolve(provider, function_name, item, resources)
+                            check_shape(target, name, function_name, function, provider)
+                        self._add_function(instance, function_name, f"{name}#{function_name}", function, target)
+
+    def _resource_classes(self, world: World, providers: Sequence[Any]) -> dict[int, type]:
+        """Resource number → class. An alias (`use`, `type headers = fields`) has its original's number."""
+        classes: dict[int, type] = {}
+        for name, item in world.imports.items():
+            provider = find_provider(name, providers) if isinstance(item, Interface) else None
+            if provider is not None:
+                for resource_name, resource in item.resources.items():  # type: ignore[union-attr]
+                    cls = resource_class(provider, resource_name)
+                    if cls is not None:
+                        classes.setdefault(resource.number, cls)
+        return classes
+
+    def _add_function(
+        self, instance: wc.LinkerInstance, name: str, label: str, ty: Function, target: Callable[..., Any] | None
+    ) -> None:
+        callback = capi.HOST_CALLBACK(host_callback(label, ty, target or _nobody(label)))
+        self._keep.append(callback)
+        encoded = name.encode()
+        _check(capi.add_func(_address(instance), encoded, len(encoded), callback, None, None))
+
+    def _add_resource(self, instance: wc.LinkerInstance, name: str, cls: type) -> None:
+        native = wc.ResourceType.host(resource_number(cls))
+        encoded = name.encode()
+        _check(capi.add_resource(_address(instance), encoded, len(encoded), _address(native), _drop, None, None))
+
+
+def find_provider(import_name: str, providers: Sequence[Any]) -> Any:
+    """The last provider that serves an import's name and version, or None."""
+    wanted = InterfaceName.parse(import_name)
+    if wanted is None:
+        return None
+    for provider in reversed(providers):
+        if any(name.serves(wanted) for name in wit_names(provider)):
+            return provider
+    return None
+
+
+def resolve(provider: Any, function_name: str, item: Interface, resources: dict[int, type]) -> Callable[..., Any] | None:
+    """The Python callable for a WIT function (`get`, `[method]bucket.get`, …), or None."""
+    if not function_name.startswith("["):
+        return getattr(provider, snake(function_name), None)
+    kind, _, rest = function_name[1:].partition("]")
+    resource_name, _, method = rest.partition(".")
+    resource = item.resources.get(resource_name)
+    cls = resources.get(resource.number) if resource else None
+    if cls is None:
+        return None
+    return cls if kind == "constructor" else getattr(cls, snake(method), None)
+
+
+def host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Callable[..., int]:
+    """The function wasmtime calls for one import: lifts, calls, lowers, and carries what was raised."""
+    lifts = tuple((compile_type(param)[0], capi.VAL_SIZE * n) for n, (_, param) in enumerate(ty.params))
+    size = capi.VAL_SIZE * len(lifts)
+    fallible = isinstance(ty.result, ResultOf)
+    lower: Any = None
+    lower_err: Any = None
+    if isinstance(ty.result, ResultOf):
+        lower, lower_err = result_codec(ty.result)
+    elif ty.result is not None:
+        lower = compile_type(ty.result)[1]
+    bytes_at = capi.bytes_at
+    stores = STORES
+
+    def callback(_env: Any, context: int, _ty: Any, arguments: int, _n: int, results: int, _m: int) -> int:
+        state = stores[context]
+        try:
+            try:
+                if size:
+                    buffer = bytes_at(arguments, size)
+                    value = target(*[lift(state, buffer, at) for lift, at in lifts])
+                else:
+                    value = target()
+                if lower is not None:
+                    lower(state, results, value)
+            except Err as error:
+                if not fallible:
+                    raise
+                lower_err(state, results, error)
+            return 0
+        except BaseException as error:
+            if state.exception is None:
+                state.exception = error
+            return capi.error_new(f"in {label}: {error}".replace("\0", "␀").encode(errors="replace"))  # type: ignore[no-any-return]
+
+    return callback
+
+
+@capi.DROP_CALLBACK
+def _drop(_env: Any, context: int, rep: int) -> int:
+    state = STORES.get(context)
+    if state is None:
+        return 0
+    try:
+        release(state.handles.pop(rep, None))
+    except BaseException as error:
+        if state.exception is None:
+            state.exception = error
+        return capi.error_new(str(error).encode(errors="replace"))  # type: ignore[no-any-return]
+    return 0
+
+
+def _nobody(label: str) -> Callable[..., Any]:
+    interface_name, _, _ = label.partition("#")
+
+    def nobody(*_: Any) -> Any:
+        raise GuestTrap(
+            f"the guest called {label}, which nothing provides here; "
+            f"provide it with lab.provide(…), from a class with @wl.interface({interface_name!r})"
+        )
+
+    return nobody
+
+
+def check_shape(target: Any, interface_name: str, function_name: str, ty: Function, provider: Any) -> None:
+    """Compares a Python callable with the WIT function it should serve.
+
+    Raises:
+        LinkError: it is missing, takes another number of arguments, or says another type for one.
+    """
+    where = f"{interface_name}#{function_name}"
+    wants = ", ".join(name for name, _ in ty.params if name != "self")
+    there = type(provider).__name__
+    if not callable(target):
+        raise LinkError(
+            f"the component calls {where}({wants}), but {there} has no {snake(function_name.rpartition('.')[2] or function_name)!r}"
+        )
+    try:
+        signature = inspect.signature(target)
+    except (TypeError, ValueError):  # a builtin without a signature
+        return
+    try:
+        bound = signature.bind(*[object()] * len(ty.params))
+    except TypeError:
+        raise LinkError(
+            f"the component calls {where} with {len(ty.params)} argument(s) ({wants}), but {there} has "
+            f"{getattr(target, '__name__', target)}{signature}"
+        ) from None
+    try:
+        hints = typing.get_type_hints(target if not isinstance(target, type) else target.__init__)
+    except Exception:
+        return  # annotations that can't be resolved say nothing
+    for python_name, (wit_name, wit_type) in zip(bound.arguments, ty.params):
+        _check_hint(hints.get(python_name), wit_type, f"{there} takes {python_name!r}", f"{where} passes {wit_name!r}")
+    if ty.result is not None and not isinstance(target, type):
+        result = ty.result.ok if isinstance(ty.result, ResultOf) else ty.result
+        if result is not None:
+            _check_hint(hints.get("return"), result, f"{there} returns it", f"{where} returns a value")
+
+
+_PLAIN: tuple[type, ...] = (bool, int, float, str, bytes, list, tuple, dict)
+
+
+def _check_hint(hint: Any, ty: Type, there: str, guest: str) -> None:
+    plain = typing.get_origin(hint) or hint
+    allowed = _allowed(ty)
+    if plain in _PLAIN and allowed and plain not in allowed:
+        raise LinkError(f"{guest} as {allowed[0].__name__}, but {there} as {plain.__name__}")
+
+
+def _allowed(ty: Type) -> tuple[type, ...]:
+    """The plain Python types that may stand for a WIT type in an annotation; empty: anything may."""
+    if isinstance(ty, Prim):
+        if ty.name == "bool":
+            return (bool,)
+        if ty.name in ("string", "char"):
+            return (str,)
+        return (float, int) if ty.name.startswith("f") else (int,)
+    if isinstance(ty, EnumOf):
+        return (str,)
+    if isinstance(ty, ListOf):
+        return (bytes, list) if ty.element == Prim("u8") else (list, tuple)
+    if isinstance(ty, TupleOf):
+        return (tuple,)
+    if isinstance(ty, RecordOf):
+        return (tuple, dict)
+    if isinstance(ty, OptionOf):
+        return ()
+    return (object,) if isinstance(ty, (Handle, FlagsOf)) else ()
+
+
+def _pascal(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("-"))
+
+
+def _address(managed: Any) -> int:
+    return ctypes.cast(managed.ptr(), ctypes.c_void_p).value or 0
+
+
+def _check(error: int | None) -> None:
+    if error:
+        raise LinkError(capi.take_error(error))

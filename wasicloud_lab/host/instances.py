@@ -1,0 +1,232 @@
+"""Instances of a component: one call at a time each, bounded in time and memory, thrown away after a trap."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from typing import Any
+
+import psutil
+import wasmtime
+from wasmtime import _ffi as ffi
+
+from ..errors import (
+    Frame, GuestCancelled, GuestOutOfMemory, GuestTimeout, GuestTrap, LinkError,
+)  # fmt: skip
+from . import capi
+from .binding import BoundLinker
+from .canonical import compile_type
+from .component import Component
+from .engine import MIB, Limits, engine
+from .running import Running, on_epoch
+from .state import HANDLE_LIMIT, STORES, StoreState
+from .types import Function, ResultOf
+from .values import Err, Ok
+
+_OUT_OF_MEMORY = re.compile(r"out of memory|memory allocation of \d+ bytes failed|MemoryError|cannot allocate memory", re.I)
+_ALLOCATION_FRAME = re.compile(r"alloc_error|handle_alloc|rust_oom|out_?of_?memory|allocation_fail", re.I)
+
+
+class Export:
+    """An exported function of a component, with its codec compiled."""
+
+    def __init__(self, component: Component, name: str, ty: Function, interface: str | None) -> None:
+        self.name = name
+        self.label = f"{interface}#{name}" if interface else name
+        self.type = ty
+        self.fallible = isinstance(ty.result, ResultOf)
+        outer = component.native.get_export_index(interface) if interface else None
+        self.index = component.native.get_export_index(name, outer)
+        self.lowers = tuple((compile_type(param)[1], capi.VAL_SIZE * n) for n, (_, param) in enumerate(ty.params))
+        self.lift = compile_type(ty.result)[0] if ty.result is not None else None
+
+
+class Instance:
+    """One instance in a store of its own. Used by one thread at a time.
+
+    Attributes:
+        broken: it trapped, leaked or was closed: not to be used again.
+        calls: how many calls it has served.
+    """
+
+    def __init__(self, component: Component, linker: BoundLinker, limits: Limits) -> None:
+        self.component = component
+        self.limits = limits
+        self.broken = False
+        self.calls = 0
+        self._functions: dict[str, Any] = {}
+        self._store = wasmtime.Store(engine())
+        self._store.set_limits(memory_size=limits.memory)
+        address = ctypes.cast(self._store._context(), ctypes.c_void_p).value or 0
+        self.state = STORES[address] = StoreState(address)
+        capi.epoch_callback(ctypes.cast(self._store.ptr(), ctypes.c_void_p), on_epoch, None, None)
+        capi.set_epoch_deadline(address, 1)
+        try:
+            with Running(self.state, limits.deadline):
+                self._native = linker.native.instantiate(self._store, component.native)
+        except wasmtime.WasmtimeError as error:
+            failure = self._failure(str(error), _frames(error))
+            self.close()
+            raise failure from None
+        except BaseException:
+            self.close()
+            raise
+
+    def call(self, export: Export, arguments: tuple[Any, ...], *, context: Any = None, deadline: float | None = -1) -> Any:
+        """Calls an export: lowers, runs, lifts.
+
+        Args:
+            export: from `Pool.export`, of this component.
+            arguments: in their Python forms.
+            context: what `state.context` shows to host functions during the call.
+            deadline: seconds; None for none; the limits' own when left out.
+
+        Raises:
+            Err: the function's own `err` case.
+            GuestError: a trap, the deadline, the memory cap.
+            TypeError: arguments that do not fit.
+        """
+        if self.broken:
+            raise LinkError(f"this instance of {self.component.name} is closed; take another")
+        function = self._functions.get(export.label) or self._find(export)
+        count = len(export.lowers)
+        if len(arguments) != count:
+            raise TypeError(f"{export.label} takes {count} argument(s), got {len(arguments)}")
+        size = capi.VAL_SIZE
+        memory = ctypes.create_string_buffer(size * (count + 1))
+        base = ctypes.addressof(memory)
+        state = self.state
+        state.context = context
+        result_at = base + size * count
+        try:
+            for (lower, at), argument in zip(export.lowers, arguments):
+                lower(state, base + at, argument)
+            with Running(state, self.limits.deadline if deadline == -1 else deadline):
+                error = capi.func_call(
+                    function, state.address, base if count else None, count,
+                    result_at if export.lift else None, 1 if export.lift else 0,
+                )  # fmt: skip
+            self.calls += 1
+            if error:
+                native = wasmtime.WasmtimeError._from_ptr(ctypes.cast(error, ctypes.POINTER(ffi.wasmtime_error_t)))
+                failure = self._failure(str(native), _frames(native))
+                raise failure
+            if state.exception is not None:  # an interrupt that came as the guest returned
+                interrupt, state.exception = state.exception, None
+                raise interrupt
+            if state.lent:
+                for rep in state.lent:
+                    state.handles.pop(rep, None)
+                state.lent.clear()
+            if len(state.handles) > HANDLE_LIMIT:
+                self.broken = True
+            if export.lift is None:
+                return None
+            value = export.lift(state, capi.bytes_at(result_at, size), 0)
+        finally:
+            state.context = state.on_pause = None
+            for n in range(count + 1):
+                capi.val_delete(base + size * n)
+        if export.fallible:
+            if isinstance(value, Err):
+                raise value
+            assert isinstance(value, Ok)
+            return value.value
+        return value
+
+    def cancel(self) -> None:
+        """Ends the running call soon; from any thread."""
+        self.state.cancel()
+
+    def close(self) -> None:
+        """Frees the store. The instance can't be used afterwards."""
+        self.broken = True
+        self.state.close()
+        self._store.close()
+
+    def _find(self, export: Export) -> Any:
+        found = self._native.get_func(self._store, export.index) if export.index else None
+        if found is None:
+            raise LinkError(f"{self.component.name} exports no function {export.label}")
+        address = ctypes.addressof(found._func)
+        self._functions[export.label] = address
+        self._functions["\0" + export.label] = found  # keeps the C structure alive
+        return address
+
+    def _failure(self, message: str, frames: tuple[Frame, ...]) -> BaseException:
+        """The error to raise for a call that ended badly. The instance is done with."""
+        state = self.state
+        raised, state.exception = state.exception, None
+        self.broken = True
+        name = self.component.name
+        stderr = state.stderr.decode(errors="replace")
+        if isinstance(raised, GuestTimeout):
+            return GuestTimeout(
+                f"{name} ran past its deadline of {self.limits.deadline:g} s and was stopped; "
+                "a longer one: lab.load(…, deadline=60)",
+                stderr=stderr,
+            )
+        if isinstance(raised, GuestCancelled):
+            return GuestCancelled(f"{name}: {raised.message}", stderr=stderr)
+        if isinstance(raised, GuestTrap):
+            raised.frames = raised.frames or frames
+            raised.stderr = raised.stderr or stderr
+            return raised
+        if raised is not None:
+            return raised
+        reason = _reason(message)
+        if "exceeds memory limit" in message or "minimum size" in message and "limit" in message:
+            return GuestOutOfMemory(self._memory_text(reason), stderr=stderr)
+        if self._ran_out_of_memory(frames, stderr):
+            return GuestOutOfMemory(self._memory_text(reason), stderr=stderr)
+        return GuestTrap(f"{name} trapped: {reason}", frames=frames, stderr=stderr)
+
+    def _memory_text(self, reason: str) -> str:
+        return (
+            f"{self.component.name} wanted more memory than its cap of {self.limits.memory // MIB} MiB ({reason}); "
+            "a higher one: lab.load(…, memory=…) in bytes"
+        )
+
+    def _ran_out_of_memory(self, frames: tuple[Frame, ...], stderr: str) -> bool:
+        """Whether a trap came from a refused `memory.grow`.
+
+        A guest sees the refusal as -1 and most then execute `unreachable`, so the trap itself does not
+        say. The guest's own words or a frame of its allocator do; failing these, so does the memory that
+        comes back when the store is freed.
+        """
+        if _OUT_OF_MEMORY.search(stderr) or any(_ALLOCATION_FRAME.search(frame.function) for frame in frames):
+            return True
+        before = psutil.Process().memory_info().rss
+        self.close()
+        freed = before - psutil.Process().memory_info().rss
+        return freed > self.limits.memory * 0.75
+
+
+def _reason(message: str) -> str:
+    """The one line of a wasmtime error that says what happened."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    for line in lines:
+        if "wasm trap:" in line:
+            return line.partition("wasm trap:")[2].strip()
+    kept = [line for line in lines if not re.match(r"(Caused by:|error while executing|\d+: +0x|note:|wasm backtrace)", line)]
+    return re.sub(r"^\d+: ", "", kept[-1] if kept else message.strip())
+
+
+def _frames(error: wasmtime.WasmtimeError) -> tuple[Frame, ...]:
+    vector = ffi.wasm_frame_vec_t()
+    ffi.wasmtime_error_wasm_trace(error.ptr(), ctypes.byref(vector))
+    frames = []
+    for n in range(vector.size):
+        native = vector.data[n]
+        name = ffi.wasmtime_frame_func_name(native)
+        module = ffi.wasmtime_frame_module_name(native)
+        index = ffi.wasm_frame_func_index(native)
+        frames.append(
+            Frame(
+                ffi.to_bytes(name.contents).decode(errors="replace") if name else f"wasm-function[{index}]",
+                ffi.to_bytes(module.contents).decode(errors="replace") if module else None,
+                ffi.wasm_frame_module_offset(native),
+            )
+        )
+    ffi.wasm_frame_vec_delete(ctypes.byref(vector))
+    return tuple(frames)

@@ -1,0 +1,139 @@
+"""What the host knows about one running store: handle table, deadline, the exception under way.
+
+A store is used by one thread at a time. `current()` is the store whose guest called into Python on this
+thread; a component that calls another component nests.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..errors import GuestCancelled, GuestTimeout
+
+#: Every open store by the address of its wasmtime context, which is what a callback is handed.
+STORES: dict[int, StoreState] = {}
+
+#: A guest that holds more handles than this leaks them; its instance is not used again.
+HANDLE_LIMIT = 10_000
+
+_local = threading.local()
+
+
+def current() -> StoreState:
+    """The store whose guest is calling Python on this thread.
+
+    Raises:
+        RuntimeError: no guest is calling; the function is for interface implementations.
+    """
+    try:
+        return _local.state  # type: ignore[no-any-return]
+    except AttributeError:
+        raise RuntimeError("no guest call is under way on this thread") from None
+
+
+class StoreState:
+    """The host's side of one store.
+
+    Attributes:
+        handles: the guest's handles to host resources, by representation.
+        deadline: `time.monotonic()` after which the running call is stopped.
+        exception: what a host function raised; the guest sees a trap, the caller sees this.
+        waker: set by whatever a pollable of this store may be waiting for.
+        context: the embedder's own object for the running call (an HTTP exchange, …).
+        interrupted: the call was cancelled by Ctrl-C.
+        on_pause: called when the guest is about to wait, and at each tick of a long run: the moments to
+            pass on what it has written so far.
+        lent: representations of host resources lent to the guest for the running call only.
+        stderr: the last of what the guest wrote there during the running call.
+    """
+
+    __slots__ = ("_next", "address", "cancelled", "context", "deadline", "exception", "handles", "interrupted", "lent", "on_pause", "stderr", "waker")
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+        self.handles: dict[int, Any] = {}
+        self.deadline = float("inf")
+        self.exception: BaseException | None = None
+        self.waker = threading.Event()
+        self.context: Any = None
+        self.cancelled = False
+        self.interrupted = False
+        self.lent: list[int] = []
+        self.on_pause: Callable[[], None] | None = None
+        self.stderr = bytearray()
+        self._next = 1
+
+    def insert(self, resource: Any) -> int:
+        """Puts a host object in the handle table; answers its representation."""
+        rep = self._next
+        self._next = rep + 1 if rep < 0xFFFF_FFFF else 1
+        while rep in self.handles:
+            rep = self._next
+            self._next = rep + 1 if rep < 0xFFFF_FFFF else 1
+        self.handles[rep] = resource
+        return rep
+
+    def interruption(self) -> BaseException | None:
+        """The error that must end the running call now, if any."""
+        if self.cancelled:
+            return GuestCancelled("the call was given up by its caller before the guest had finished")
+        if time.monotonic() >= self.deadline:
+            return GuestTimeout("")  # the caller of the guest, who knows the limit, words it
+        return None
+
+    def cancel(self) -> None:
+        """Ends the running call at the next opportunity; may be called from any thread."""
+        self.cancelled = True
+        self.waker.set()
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Sleeps until the waker is set, `timeout` seconds pass, or the call must end.
+
+        Raises:
+            GuestTimeout, GuestCancelled: the call must end.
+        """
+        if self.on_pause is not None:
+            self.on_pause()
+        left = self.deadline - time.monotonic()
+        if timeout is None or timeout > left:
+            timeout = left
+        # Slices, so that an interrupt is noticed on platforms where a lock can't be interrupted.
+        until = time.monotonic() + max(timeout, 0.0)
+        while not self.waker.wait(min(0.25, max(until - time.monotonic(), 0.0))):
+            if self.cancelled or time.monotonic() >= until:
+                break
+        interruption = self.interruption()
+        if interruption is not None:
+            raise interruption
+
+    def close(self) -> None:
+        """Drops every handle, telling those that want to know."""
+        STORES.pop(self.address, None)
+        for resource in list(self.handles.values()):
+            release(resource)
+        self.handles.clear()
+
+
+def release(resource: Any) -> None:
+    """Tells a host resource that the guest has let go of it."""
+    drop = getattr(resource, "drop", None)
+    if drop is not None:
+        drop()
+
+
+def enter(state: StoreState) -> StoreState | None:
+    """Makes a store the thread's current one; answers the one before, for `leave`."""
+    before: StoreState | None = getattr(_local, "state", None)
+    _local.state = state
+    return before
+
+
+def leave(before: StoreState | None) -> None:
+    """Restores what `enter` answered."""
+    if before is None:
+        del _local.state
+    else:
+        _local.state = before

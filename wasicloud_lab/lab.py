@@ -1,0 +1,183 @@
+"""Lab: the loaded components and what is plugged into their imports; the object a notebook holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from . import sources
+from .app import App, Settings
+from .errors import LinkError
+from .host.component import Component
+from .host.engine import MIB, Limits
+from .host.interface import wit_names
+from .progress import compiling
+from .wasi import standard
+from .wasi.filesystem import Preopen
+
+
+class Lab:
+    """Runs components. Everything they import has an embedded default; nothing has to be started.
+
+        lab = wl.Lab()
+        app = lab.load("hello")
+        app.get("/").text
+
+    `with Lab() as lab:` frees instances and servers at the end; without it they end with the process.
+
+    Attributes:
+        apps: the loaded apps by name.
+    """
+
+    def __init__(self) -> None:
+        self.apps: dict[str, App] = {}
+        self._providers: list[Any] = []
+        self._functions: dict[str, Callable[..., Any]] = {}
+        self._servers: list[Any] = []
+
+    def load(
+        self,
+        source: str | Path | bytes | Component,
+        *,
+        name: str | None = None,
+        isolation: str = "reuse",
+        workers: int = 16,
+        deadline: float | None = 10.0,
+        memory: int = 256 * MIB,
+        body: int = 256 * MIB,
+        env: Mapping[str, str] | None = None,
+        args: Sequence[str] = (),
+        dirs: Mapping[str, str | Path | Preopen] | None = None,
+        config: Mapping[str, str] | None = None,
+        allow_http: Iterable[str] = (),
+        allow_sockets: Iterable[str] = (),
+        stdout: Any = None,
+        stderr: Any = None,
+        providers: Sequence[Any] = (),
+    ) -> App:
+        """Loads a component and plugs its imports.
+
+        Args:
+            source: a bundled name ("hello"), a path, an http(s) URL, or the bytes.
+            name: what to call it; two loads under one name replace each other in `lab.apps`.
+            isolation: "reuse" keeps an instance for the next call, "request" makes a new one for each.
+            workers: calls that streaming and serving run at once.
+            deadline: seconds a call may take; None for no limit.
+            memory: bytes of linear memory an instance may have.
+            body: bytes of a response body that may be kept in memory.
+            env: environment variables the guest sees; none of this process's own.
+            args: command-line arguments the guest sees.
+            dirs: guest path → folder, read-only; a `Preopen(…, writable=True)` allows changes.
+            config: what wasi:config/store answers.
+            allow_http: hosts the guest may send requests to: "api.example.com", "127.0.0.1:8080".
+            allow_sockets: addresses the guest may open sockets to.
+            stdout, stderr: a binary file or a function of bytes that gets what the guest writes there.
+            providers: interface objects for this app alone.
+
+        Raises:
+            ComponentError: not a component, missing, truncated, …
+            LinkError: an interface and the component's import do not fit.
+            GuestError: it fails already while it is instantiated.
+        """
+        component = source if isinstance(source, Component) else self._component(source, name)
+        if name:
+            component.name = name
+        own = standard(
+            env=env, args=args or (component.name,), dirs=dirs, config=config,
+            allow_http=allow_http, allow_sockets=allow_sockets, stdout=stdout, stderr=stderr,
+        )  # fmt: skip
+        settings = Settings(Limits(deadline, memory, body), isolation, workers)
+        app = App(
+            component, settings, lambda: [*own, *self._providers, *providers], lambda: dict(self._functions)
+        )
+        # Wired and instantiated now: what does not fit is met here, and the first call finds it ready.
+        pool = app.pool
+        pool.give_back(pool.take()) if isolation == "reuse" else pool.fill()
+        replaced = self.apps.get(app.name)
+        self.apps[app.name] = app
+        if replaced is not None:
+            replaced.close()
+        return app
+
+    def _component(self, source: str | Path | bytes, name: str | None) -> Component:
+        data, found_name = sources.read(source)
+        return Component(data, name or found_name, compiling)
+
+    def provide(self, *providers: Any, **functions: Callable[..., Any]) -> None:
+        """Plugs Python interfaces into the imports of every app, loaded or to be loaded.
+
+        Args:
+            providers: objects of classes with `@wl.interface(…)`; the last one for an interface counts.
+            functions: for plain function imports, by name with `_` for `-`.
+
+        Raises:
+            LinkError: an object's class names no interface, or a loaded app's import does not fit;
+                then nothing changes.
+        """
+        for provider in providers:
+            if isinstance(provider, type) or not wit_names(provider):
+                shown = provider.__name__ if isinstance(provider, type) else type(provider).__name__
+                raise LinkError(
+                    f"{shown} names no interface: decorate its class with @wl.interface('namespace:package/name@version')"
+                    if not wit_names(provider)
+                    else f"provide an object, not the class: lab.provide({shown}())"
+                )
+        before = list(self._providers), dict(self._functions)
+        self._providers += providers
+        for key, function in functions.items():
+            self._functions[key] = self._functions[key.replace("_", "-")] = function
+        try:
+            for app in self.apps.values():
+                app.relink()
+                _ = app.pool
+        except LinkError:
+            self._providers, self._functions = before
+            for app in self.apps.values():
+                app.relink()
+            raise
+
+    def client(self, app: App, **options: Any) -> httpx.Client:
+        """A full `httpx.Client` on an app, in this process; see `App.client`."""
+        return app.client(**options)
+
+    def serve(self, app: App, *, port: int = 8080, host: str = "127.0.0.1") -> Any:
+        """Serves an app over HTTP from a background thread.
+
+        Args:
+            app: what to serve.
+            port: 0 takes a free one. A busy port is an error, so that no request goes astray.
+            host: loopback unless told otherwise.
+
+        Returns:
+            a `Server`: `.url`, `.stop()`, and a context manager.
+
+        Raises:
+            ServeError: the address can't be had.
+        """
+        from .server import Server
+
+        server = Server(app, host=host, port=port)
+        server.start()
+        self._servers.append(server)
+        return server
+
+    def close(self) -> None:
+        """Stops servers and frees instances."""
+        for server in self._servers:
+            server.stop()
+        self._servers.clear()
+        for app in self.apps.values():
+            app.close()
+        self.apps.clear()
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Lab: {', '.join(self.apps) or 'nothing loaded yet'}>"

@@ -1,0 +1,149 @@
+"""uvicorn's HTTP/1.1 protocol with what this server promises beyond it.
+
+A head that is too large is answered with 431; trailers pass in both directions; any status a guest may set
+goes out; a response that broke off cuts its connection without a traceback.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from .asgi import REQUEST_TRAILERS, BrokenResponse
+
+#: Bytes of request line and headers that are accepted.
+HEAD_LIMIT = 64 * 1024
+
+
+class _StatusLines(dict[int, bytes]):
+    """Status lines; one that HTTP has no name for is sent with its number alone."""
+
+    def __missing__(self, status: int) -> bytes:
+        return f"HTTP/1.1 {status} \r\n".encode()
+
+
+# The table is looked up by status and has only those that Python names: a guest's 299 would be a KeyError.
+httptools_impl.STATUS_LINE = _StatusLines(httptools_impl.STATUS_LINE)
+
+
+class LabProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._head_size = 0
+        self._in_head = True
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if self._in_head:
+            self._head_size += len(data)
+            # The parser counts nothing itself. What follows the head in this packet is body and may be long.
+            if self._head_size > HEAD_LIMIT and b"\r\n\r\n" not in data[: HEAD_LIMIT + 1]:
+                self._too_large()
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_head = True
+        self._trailers: list[tuple[bytes, bytes]] = []
+        self.scope["extensions"] = {"http.response.trailers": {}, REQUEST_TRAILERS: self._trailers}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_head:
+            super().on_header(name, value)
+        else:
+            self._trailers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_size = 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._in_head = True
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, partial(self._run, cycle, app))
+
+    async def _run(self, cycle: RequestResponseCycle, app: Any, scope: Any, receive: Any, send: Any) -> None:
+        trailing = _Trailing(cycle, send)
+        try:
+            await app(scope, receive, trailing.send)
+        except BrokenResponse:
+            cycle.response_complete = True
+            self.transport.abort()
+
+    def _too_large(self) -> None:
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        body = f"{status.value} the head of the request is larger than {HEAD_LIMIT} bytes\n".encode()
+        self.transport.write(
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
+        )
+        self.transport.close()
+
+
+class _Trailing:
+    """Sends a response whose last chunk may be followed by trailers."""
+
+    def __init__(self, cycle: RequestResponseCycle, send: Any) -> None:
+        self._cycle = cycle
+        self._send = send
+        self._wanted = False
+        self._trailers_follow = False
+
+    async def send(self, message: dict[str, Any]) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._wanted = bool(message.get("trailers"))
+        elif kind == "http.response.body" and self._wanted and not message.get("more_body") and self._holds_trailers():
+            # uvicorn would end the chunks here; the trailers come with the next message.
+            self._trailers_follow = True
+            if message.get("body"):
+                await self._send({**message, "more_body": True})
+            return
+        elif kind == "http.response.trailers":
+            if self._trailers_follow:
+                await self._finish(message["headers"])
+            return
+        await self._send(message)
+
+    def _holds_trailers(self) -> bool:
+        return bool(self._cycle.chunked_encoding) and self._cycle.scope["method"] != "HEAD"
+
+    async def _finish(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        cycle = self._cycle
+        if trailers and not cycle.disconnected:
+            await cycle.flow.drain() if cycle.flow.write_paused else None
+            lines = b"".join(name + b": " + value + b"\r\n" for name, value in trailers)
+            original = cycle.transport
+            cycle.transport = _Ending(original, lines)  # type: ignore[assignment]
+            try:
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            finally:
+                cycle.transport = original
+        else:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class _Ending:
+    """A transport on which the last chunk is written with the trailers in it."""
+
+    def __init__(self, transport: Any, lines: bytes) -> None:
+        self._transport = transport
+        self._lines = lines
+
+    def write(self, data: bytes) -> None:
+        if data.endswith(b"0\r\n\r\n"):
+            data = data[:-2] + self._lines + b"\r\n"
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
