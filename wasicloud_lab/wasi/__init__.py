@@ -1,0 +1,52 @@
+"""WASI 0.2 in Python: one module per package, one class per interface or resource.
+
+`standard` makes the set that every app gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def standard(
+    *,
+    env: Mapping[str, str] | None = None,
+    args: Sequence[str] = (),
+    dirs: Mapping[str, Any] | None = None,
+    config: Mapping[str, str] | None = None,
+    allow_http: Iterable[str] = (),
+    allow_sockets: Iterable[str] = (),
+    stdout: Any = None,
+    stderr: Any = None,
+) -> list[Any]:
+    """The interfaces of one app, with what it is given. The arguments are those of `Lab.load`."""
+    from . import cli, clocks, config as configuration, filesystem, io, logging, random, sockets
+    from .http.outgoing import OutgoingHandler
+    from .http.types import HttpTypes
+
+    preopens = [
+        place if isinstance(place, filesystem.Preopen) else filesystem.Preopen(Path(place), guest)
+        for guest, place in (dirs or {}).items()
+    ]
+    return [
+        io.Errors(),
+        io.Poll(),
+        io.Streams(),
+        clocks.MonotonicClock(),
+        clocks.WallClock(),
+        clocks.Timezone(),
+        random.Random(),
+        cli.Environment(env, args),
+        cli.Exit(),
+        cli.StandardStreams(stdout=stdout, stderr=stderr),
+        cli.Terminals(),
+        filesystem.Types(),
+        filesystem.Preopens(preopens),
+        *sockets.interfaces(allow_sockets),
+        HttpTypes(),
+        OutgoingHandler(allow_http),
+        configuration.Config(config),
+        logging.Logging(),
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import Err
 from .filesystem_errors import stream_error
-from .io import READ_LIMIT, WRITE_LIMIT, stream_closed
+from .io import READ_LIMIT, WRITE_LIMIT, OutputStream, stream_closed
 
 _appending = threading.Lock()
 
@@ -130,3 +130,12 @@ class FileSink:
 
     def close(self) -> None:
         self._file.close()
+
+
+class FileOutputStream(OutputStream):
+    """An output stream that holds its file open until the guest lets go of it."""
+
+    sink: FileSink
+
+    def drop(self) -> None:
+        self.sink.close()
