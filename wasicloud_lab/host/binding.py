@@ -8,7 +8,6 @@ their name when called.
 
 from __future__ import annotations
 
-import ctypes
 import inspect
 import typing
 from collections.abc import Callable, Sequence
@@ -17,12 +16,10 @@ from typing import Any
 import wasmtime
 from wasmtime import component as wc
 
-from ..errors import Err, GuestTrap, LinkError
-from . import capi
-from .canonical import compile_type, result_codec
+from ..errors import GuestTrap, LinkError
+from . import boundary
 from .interface import InterfaceName, resource_class, wit_names
 from .resources import make_resource, resource_number
-from .state import STORES, release
 from .types import EnumOf, FlagsOf, Function, Handle, Interface, ListOf, OptionOf, Prim, RecordOf, ResultOf, TupleOf, Type, World  # fmt: skip
 from .values import snake
 
@@ -38,13 +35,13 @@ class BoundLinker:
     def __init__(self, engine: wasmtime.Engine, world: World, providers: Sequence[Any], functions: dict[str, Callable[..., Any]]) -> None:
         self.native = wc.Linker(engine)
         self.provided: dict[str, Any] = {}
-        self._keep: list[Any] = []  # the C thunks must outlive the linker
+        self._keep: list[Any] = []  # callbacks must outlive the linker
         resources = self._resource_classes(world, providers)
         with self.native.root() as root:
             for name, item in world.imports.items():
                 if isinstance(item, Function):
                     self.provided[name] = functions.get(name)
-                    self._add_function(root, name, name, item, functions.get(name))
+                    self._keep.append(boundary.add_function(root, name, name, item, functions.get(name) or _nobody(name)))
                     continue
                 provider = find_provider(name, providers)
                 self.provided[name] = provider
@@ -58,13 +55,16 @@ class BoundLinker:
                                     f"{resource_name!r}; add one named {_pascal(resource_name)}"
                                 )
                             cls = resources[resource.number] = make_resource(type(_pascal(resource_name), (), {}))
-                        self._add_resource(instance, resource_name, cls)
+                        boundary.add_resource(instance, resource_name, resource_number(cls))
                     for function_name, function in item.functions.items():
                         target = None
                         if provider is not None:
                             target = resolve(provider, function_name, item, resources)
                             check_shape(target, name, function_name, function, provider)
-                        self._add_function(instance, function_name, f"{name}#{function_name}", function, target)
+                        label = f"{name}#{function_name}"
+                        self._keep.append(
+                            boundary.add_function(instance, function_name, label, function, target or _nobody(label))
+                        )
 
     def _resource_classes(self, world: World, providers: Sequence[Any]) -> dict[int, type]:
         """Resource number → class. An alias (`use`, `type headers = fields`) has its original's number."""
@@ -77,19 +77,6 @@ class BoundLinker:
                     if cls is not None:
                         classes.setdefault(resource.number, cls)
         return classes
-
-    def _add_function(
-        self, instance: wc.LinkerInstance, name: str, label: str, ty: Function, target: Callable[..., Any] | None
-    ) -> None:
-        callback = capi.HOST_CALLBACK(host_callback(label, ty, target or _nobody(label)))
-        self._keep.append(callback)
-        encoded = name.encode()
-        _check(capi.add_func(_address(instance), encoded, len(encoded), callback, None, None))
-
-    def _add_resource(self, instance: wc.LinkerInstance, name: str, cls: type) -> None:
-        native = wc.ResourceType.host(resource_number(cls))
-        encoded = name.encode()
-        _check(capi.add_resource(_address(instance), encoded, len(encoded), _address(native), _drop, None, None))
 
 
 def find_provider(import_name: str, providers: Sequence[Any]) -> Any:
@@ -114,58 +101,6 @@ def resolve(provider: Any, function_name: str, item: Interface, resources: dict[
     if cls is None:
         return None
     return cls if kind == "constructor" else getattr(cls, snake(method), None)
-
-
-def host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Callable[..., int]:
-    """The function wasmtime calls for one import: lifts, calls, lowers, and carries what was raised."""
-    lifts = tuple((compile_type(param)[0], capi.VAL_SIZE * n) for n, (_, param) in enumerate(ty.params))
-    size = capi.VAL_SIZE * len(lifts)
-    fallible = isinstance(ty.result, ResultOf)
-    lower: Any = None
-    lower_err: Any = None
-    if isinstance(ty.result, ResultOf):
-        lower, lower_err = result_codec(ty.result)
-    elif ty.result is not None:
-        lower = compile_type(ty.result)[1]
-    bytes_at = capi.bytes_at
-    stores = STORES
-
-    def callback(_env: Any, context: int, _ty: Any, arguments: int, _n: int, results: int, _m: int) -> int:
-        state = stores[context]
-        try:
-            try:
-                if size:
-                    buffer = bytes_at(arguments, size)
-                    value = target(*[lift(state, buffer, at) for lift, at in lifts])
-                else:
-                    value = target()
-                if lower is not None:
-                    lower(state, results, value)
-            except Err as error:
-                if not fallible:
-                    raise
-                lower_err(state, results, error)
-            return 0
-        except BaseException as error:
-            if state.exception is None:
-                state.exception = error
-            return capi.error_new(f"in {label}: {error}".replace("\0", "␀").encode(errors="replace"))  # type: ignore[no-any-return]
-
-    return callback
-
-
-@capi.DROP_CALLBACK
-def _drop(_env: Any, context: int, rep: int) -> int:
-    state = STORES.get(context)
-    if state is None:
-        return 0
-    try:
-        release(state.handles.pop(rep, None))
-    except BaseException as error:
-        if state.exception is None:
-            state.exception = error
-        return capi.error_new(str(error).encode(errors="replace"))  # type: ignore[no-any-return]
-    return 0
 
 
 def _nobody(label: str) -> Callable[..., Any]:
@@ -249,12 +184,3 @@ def _allowed(ty: Type) -> tuple[type, ...]:
 
 def _pascal(name: str) -> str:
     return "".join(part.capitalize() for part in name.split("-"))
-
-
-def _address(managed: Any) -> int:
-    return ctypes.cast(managed.ptr(), ctypes.c_void_p).value or 0
-
-
-def _check(error: int | None) -> None:
-    if error:
-        raise LinkError(capi.take_error(error))

@@ -9,13 +9,14 @@ from typing import Any
 import psutil
 import wasmtime
 from wasmtime import _ffi as ffi
+from wasmtime import component as wc
 
 from ..errors import (
     Frame, GuestCancelled, GuestOutOfMemory, GuestTimeout, GuestTrap, LinkError,
 )  # fmt: skip
 from . import capi
 from .binding import BoundLinker
-from .canonical import compile_type
+from .boundary import Caller
 from .component import Component
 from .engine import MIB, Limits, engine
 from .running import Running, on_epoch
@@ -37,8 +38,7 @@ class Export:
         self.fallible = isinstance(ty.result, ResultOf)
         outer = component.native.get_export_index(interface) if interface else None
         self.index = component.native.get_export_index(name, outer)
-        self.lowers = tuple((compile_type(param)[1], capi.VAL_SIZE * n) for n, (_, param) in enumerate(ty.params))
-        self.lift = compile_type(ty.result)[0] if ty.result is not None else None
+        self.caller = Caller(self.label, ty)
 
 
 class Instance:
@@ -54,7 +54,7 @@ class Instance:
         self.limits = limits
         self.broken = False
         self.calls = 0
-        self._functions: dict[str, Any] = {}
+        self._functions: dict[str, wc.Func] = {}
         self._store = wasmtime.Store(engine())
         self._store.set_limits(memory_size=limits.memory)
         address = ctypes.cast(self._store._context(), ctypes.c_void_p).value or 0
@@ -88,45 +88,29 @@ class Instance:
         """
         if self.broken:
             raise LinkError(f"this instance of {self.component.name} is closed; take another")
+        if len(arguments) != len(export.type.params):
+            raise TypeError(f"{export.label} takes {len(export.type.params)} argument(s), got {len(arguments)}")
         function = self._functions.get(export.label) or self._find(export)
-        count = len(export.lowers)
-        if len(arguments) != count:
-            raise TypeError(f"{export.label} takes {count} argument(s), got {len(arguments)}")
-        size = capi.VAL_SIZE
-        memory = ctypes.create_string_buffer(size * (count + 1))
-        base = ctypes.addressof(memory)
         state = self.state
         state.context = context
-        result_at = base + size * count
+        self.calls += 1
         try:
-            for (lower, at), argument in zip(export.lowers, arguments):
-                lower(state, base + at, argument)
-            with Running(state, self.limits.deadline if deadline == -1 else deadline):
-                error = capi.func_call(
-                    function, state.address, base if count else None, count,
-                    result_at if export.lift else None, 1 if export.lift else 0,
-                )  # fmt: skip
-            self.calls += 1
-            if error:
-                native = wasmtime.WasmtimeError._from_ptr(ctypes.cast(error, ctypes.POINTER(ffi.wasmtime_error_t)))
-                failure = self._failure(str(native), _frames(native))
-                raise failure
-            if state.exception is not None:  # an interrupt that came as the guest returned
-                interrupt, state.exception = state.exception, None
-                raise interrupt
-            if state.lent:
-                for rep in state.lent:
-                    state.handles.pop(rep, None)
-                state.lent.clear()
-            if len(state.handles) > HANDLE_LIMIT:
-                self.broken = True
-            if export.lift is None:
-                return None
-            value = export.lift(state, capi.bytes_at(result_at, size), 0)
+            value = export.caller(
+                function, self._store, state, arguments, self.limits.deadline if deadline == -1 else deadline
+            )
+        except wasmtime.WasmtimeError as error:
+            raise self._failure(str(error), _frames(error)) from None
         finally:
             state.context = state.on_pause = None
-            for n in range(count + 1):
-                capi.val_delete(base + size * n)
+        if state.exception is not None:  # an interrupt that came as the guest returned
+            interrupt, state.exception = state.exception, None
+            raise interrupt
+        if state.lent:
+            for rep in state.lent:
+                state.handles.pop(rep, None)
+            state.lent.clear()
+        if len(state.handles) > HANDLE_LIMIT:
+            self.broken = True
         if export.fallible:
             if isinstance(value, Err):
                 raise value
@@ -144,14 +128,12 @@ class Instance:
         self.state.close()
         self._store.close()
 
-    def _find(self, export: Export) -> Any:
+    def _find(self, export: Export) -> wc.Func:
         found = self._native.get_func(self._store, export.index) if export.index else None
         if found is None:
             raise LinkError(f"{self.component.name} exports no function {export.label}")
-        address = ctypes.addressof(found._func)
-        self._functions[export.label] = address
-        self._functions["\0" + export.label] = found  # keeps the C structure alive
-        return address
+        self._functions[export.label] = found
+        return found
 
     def _failure(self, message: str, frames: tuple[Frame, ...]) -> BaseException:
         """The error to raise for a call that ended badly. The instance is done with."""

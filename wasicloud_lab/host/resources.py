@@ -6,6 +6,9 @@ import ctypes
 import itertools
 from typing import Any
 
+from wasmtime import _ffi as ffi
+from wasmtime import component as wc
+
 from . import capi
 from .state import STORES, StoreState
 
@@ -37,46 +40,40 @@ class GuestResource:
     `drop()` lets the guest free it; closing the instance does so as well.
     """
 
-    def __init__(self, state: StoreState, pointer: int, name: str) -> None:
-        self._address = state.address
+    def __init__(self, state: StoreState, native: wc.ResourceAny, name: str) -> None:
         self._state = state
-        self._pointer = pointer
+        self._native: wc.ResourceAny | None = native
         self.name = name
 
     def drop(self) -> None:
         """Frees the resource in the guest, running its destructor. A second call does nothing."""
-        pointer, self._pointer = self._pointer, 0
-        if pointer and STORES.get(self._address) is self._state:
-            error = capi.any_drop(self._address, pointer)
-            capi.any_delete(pointer)
+        native, self._native = self._native, None
+        if native is not None and STORES.get(self._state.address) is self._state:
+            error = capi.any_drop(self._state.address, _address(native))
             if error:
                 raise ValueError(capi.take_error(error))
-        elif pointer:
-            capi.any_delete(pointer)
 
-    def clone_for(self, state: StoreState) -> int:
-        if not self._pointer:
-            raise ValueError(f"this {self.name or 'guest resource'} has already been dropped or given away")
+    def native_for(self, state: StoreState, owned: bool) -> wc.ResourceAny:
+        """The native handle, to be lent or given to a call on the same instance.
+
+        Raises:
+            ValueError: it is gone, or belongs to another instance.
+        """
+        what = self.name or "guest resource"
+        native = self._native
+        if native is None:
+            raise ValueError(f"this {what} has already been dropped or given away")
         if state is not self._state:
             raise ValueError(
-                f"this {self.name or 'guest resource'} belongs to another instance; keep one with "
-                "`with app.instance() as i:` and use i.call for both calls"
+                f"this {what} belongs to another instance; keep one with `with app.instance() as i:` "
+                "and use i.call for both calls"
             )
-        return int(capi.any_clone(self._pointer))
-
-    def give_away(self) -> None:
-        pointer, self._pointer = self._pointer, 0
-        if pointer:
-            capi.any_delete(pointer)
-
-    def __del__(self) -> None:
-        # The store frees what is in it; only our small box would leak.
-        pointer, self._pointer = getattr(self, "_pointer", 0), 0
-        if pointer:
-            capi.any_delete(pointer)
+        if owned:
+            self._native = None
+        return native
 
     def __repr__(self) -> str:
-        return f"<guest resource {self.name or '?'}{'' if self._pointer else ' (dropped)'}>"
+        return f"<guest resource {self.name or '?'}{'' if self._native is not None else ' (dropped)'}>"
 
 
 def lift_handle(state: StoreState, pointer: int, owned: bool, name: str) -> Any:
@@ -85,7 +82,7 @@ def lift_handle(state: StoreState, pointer: int, owned: bool, name: str) -> Any:
     error = capi.any_to_host(state.address, pointer, ctypes.addressof(out))
     if error:
         capi.error_delete(error)
-        return GuestResource(state, capi.any_clone(pointer), name)
+        return GuestResource(state, _own(capi.any_clone(pointer)), name)
     host = out.value
     rep = capi.host_rep(host)
     capi.host_delete(host)
@@ -95,10 +92,7 @@ def lift_handle(state: StoreState, pointer: int, owned: bool, name: str) -> Any:
 def lower_handle(state: StoreState, value: Any, owned: bool, name: str) -> int:
     """A `resource_any` pointer for wasmtime to take over."""
     if isinstance(value, GuestResource):
-        pointer = value.clone_for(state)
-        if owned:
-            value.give_away()
-        return pointer
+        return int(capi.any_clone(_address(value.native_for(state, owned))))
     number = resource_number(type(value))
     rep = state.insert(value)
     if not owned:
@@ -111,3 +105,12 @@ def lower_handle(state: StoreState, value: Any, owned: bool, name: str) -> int:
         state.handles.pop(rep, None)
         raise ValueError(capi.take_error(error))
     return int(out.value or 0)
+
+
+def _own(pointer: int) -> wc.ResourceAny:
+    """A native handle, freed with its Python object."""
+    return wc.ResourceAny._from_ptr(ctypes.cast(pointer, ctypes.POINTER(ffi.wasmtime_component_resource_any_t)))
+
+
+def _address(native: wc.ResourceAny) -> int:
+    return ctypes.cast(native.ptr(), ctypes.c_void_p).value or 0

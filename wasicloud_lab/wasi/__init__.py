@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 
@@ -26,10 +25,6 @@ def standard(
     from .http.outgoing import OutgoingHandler
     from .http.types import HttpTypes
 
-    preopens = [
-        place if isinstance(place, filesystem.Preopen) else filesystem.Preopen(Path(place), guest)
-        for guest, place in (dirs or {}).items()
-    ]
     return [
         io.Errors(),
         io.Poll(),
@@ -42,8 +37,7 @@ def standard(
         cli.Exit(),
         cli.StandardStreams(stdout=stdout, stderr=stderr),
         cli.Terminals(),
-        filesystem.Types(),
-        filesystem.Preopens(preopens),
+        filesystem.Filesystem(dirs or ()),
         *sockets.interfaces(allow_sockets),
         HttpTypes(),
         OutgoingHandler(allow_http),

@@ -92,8 +92,8 @@ class TargetSink:
 
     def __init__(self, target: Target, kept: bool) -> None:
         self.kept = kept
-        self._write = getattr(target, "write", target)
-        self._flush = getattr(target, "flush", None)
+        self._write: Callable[[bytes], Any] | None = target if callable(target) else getattr(target, "write", None)
+        self._flush: Callable[[], Any] | None = getattr(target, "flush", None)
 
     def room(self) -> int:
         return WRITE_LIMIT

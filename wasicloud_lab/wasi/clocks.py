@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta, timezone, tzinfo
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..host.interface import interface
 from .io import Pollable, always_ready
@@ -24,7 +24,7 @@ def datetime_of(nanoseconds: int) -> Datetime | None:
     return Datetime(*divmod(nanoseconds, BILLION)) if nanoseconds >= 0 else None
 
 
-def _resolution(clock: str) -> int:
+def _resolution(clock: Literal["monotonic", "time"]) -> int:
     return max(round(time.get_clock_info(clock).resolution * BILLION), 1)
 
 

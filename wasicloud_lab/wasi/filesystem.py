@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import GuestTrap
+from ..errors import Err, GuestTrap
 from ..host.interface import interface
-from .filesystem_descriptor import Descriptor, DirectoryEntryStream
+from . import filesystem_descriptor as resources
+from .filesystem_descriptor import take_slot
 from .filesystem_errors import CODES, FilesystemError
 from .filesystem_paths import Directory
 from .io import IoError
@@ -50,20 +51,25 @@ class Filesystem:
         ValueError: a folder is missing, or two have one name.
     """
 
-    Descriptor = Descriptor
-    DirectoryEntryStream = DirectoryEntryStream
+    Descriptor = resources.Descriptor
+    DirectoryEntryStream = resources.DirectoryEntryStream
 
     def __init__(self, preopens: Mapping[str, str | Path | Preopen] | Iterable[Preopen] = ()) -> None:
         self.preopens = tuple(_checked(_listed(preopens)))
         self._slots = threading.BoundedSemaphore(OPEN_LIMIT)
 
-    def get_directories(self) -> list[tuple[Descriptor, str]]:
-        opened: list[tuple[Descriptor, str]] = []
+    def get_directories(self) -> list[tuple[resources.Descriptor, str]]:
+        opened: list[tuple[resources.Descriptor, str]] = []
         try:
             for preopen in self.preopens:
-                directory = Directory.open(os.fspath(preopen.host))
-                opened.append((Descriptor.preopened(directory, preopen.writable, self._slots), preopen.guest))
-        except OSError as error:
+                take_slot(self._slots)
+                try:
+                    directory = Directory.open(os.fspath(preopen.host))
+                except OSError:
+                    self._slots.release()
+                    raise
+                opened.append((resources.Descriptor(directory, preopen.writable, self._slots), preopen.guest))
+        except (OSError, Err) as error:
             for descriptor, _ in opened:
                 descriptor.drop()
             raise GuestTrap(f"a folder given to the guest can't be opened: {error}") from error

@@ -53,9 +53,19 @@ CODES = {
     "text-file-busy": "ETXTBSY",
     "cross-device": "EXDEV",
 }
-_BY_ERRNO = {getattr(errno, name): code for code, names in CODES.items() for name in names.split() if hasattr(errno, name)}
+_BY_ERRNO = {
+    getattr(errno, name): code for code, names in CODES.items() for name in names.split() if hasattr(errno, name)
+}
 #: Windows errors that Python lumps together under one errno.
-_BY_WINERROR = {17: "cross-device", 32: "busy", 33: "busy", 123: "no-entry", 267: "not-directory", 681: "loop", 1314: "not-permitted"}
+_BY_WINERROR = {
+    17: "cross-device",
+    32: "busy",
+    33: "busy",
+    123: "no-entry",
+    267: "not-directory",
+    681: "loop",
+    1314: "not-permitted",
+}
 
 
 def error_code(error: OSError) -> str:

@@ -21,11 +21,13 @@ class OpenFile:
 
     Args:
         fd: of the file; closed when the last holder lets go.
-        slots: where a slot is given back then.
+        path: of the file, on a system that sets times by path only.
+        slots: where a slot is given back at the end.
     """
 
-    def __init__(self, fd: int, slots: threading.BoundedSemaphore) -> None:
+    def __init__(self, fd: int, path: str, slots: threading.BoundedSemaphore) -> None:
         self.fd = fd
+        self.path = path
         self._slots = slots
         self._holders = 1
 

