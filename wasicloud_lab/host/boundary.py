@@ -12,8 +12,8 @@ import warnings
 from . import capi, fast, portable
 
 
-def _choose() -> str | None:
-    """Why the portable way is taken, or None."""
+def choose() -> str | None:
+    """Why the portable way is to be taken, or None; warns when it is because of the layout."""
     if os.environ.get("WASICLOUD_LAB_CODEC") == "portable":
         return "WASICLOUD_LAB_CODEC=portable"
     problem = capi.layout_problem()
@@ -29,7 +29,7 @@ def _choose() -> str | None:
 
 
 #: Why calls are slow, or None when they are not.
-PORTABLE_BECAUSE = _choose()
+PORTABLE_BECAUSE = choose()
 
 _way = fast if PORTABLE_BECAUSE is None else portable
 add_function = _way.add_function

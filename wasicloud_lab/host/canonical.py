@@ -173,12 +173,7 @@ def _flat_list(name: str) -> tuple[Lift, Lower]:
         return view(pointer, count).tolist() if count else []
 
     def lower_bytes(state: StoreState, address: int, value: Any) -> None:
-        if isinstance(value, (list, tuple)):
-            value = _bytes_of(value)
-        try:
-            data = memoryview(value)
-        except TypeError:
-            raise _mismatch("bytes for list<u8>", value) from None
+        data = byte_view(value)
         if data.format != "B" or not data.contiguous or data.ndim != 1:
             data = memoryview(data.tobytes())
         fill(address, data)
@@ -203,9 +198,14 @@ def _flat_list(name: str) -> tuple[Lift, Lower]:
     return (lift_bytes, lower_bytes) if name == "u8" else (lift, lower)
 
 
-def _bytes_of(value: Any) -> bytes:
+def byte_view(value: Any) -> memoryview:
+    """The bytes of anything that may stand for `list<u8>`.
+
+    Raises:
+        ValueMismatch: it may not.
+    """
     try:
-        return bytes(value)
+        return memoryview(bytes(value) if isinstance(value, (list, tuple)) else value)
     except (TypeError, ValueError):
         raise _mismatch("bytes for list<u8>", value) from None
 

@@ -14,7 +14,7 @@ import wasmtime
 from wasmtime import component as wc
 
 from ..errors import Err
-from .canonical import ValueMismatch
+from .canonical import ValueMismatch, byte_view
 from .resources import GuestResource, resource_number
 from .running import Running
 from .state import StoreState, current, release
@@ -121,7 +121,7 @@ def lower(ty: Type, value: Any, state: StoreState, store: Any) -> Any:
         return value
     if isinstance(ty, ListOf):
         if ty.element == Prim("u8"):
-            return bytes(value)
+            return byte_view(value).tobytes()
         if isinstance(value, (str, dict)):
             raise ValueMismatch(f"wanted a list, got {type(value).__name__}")
         return [lower(ty.element, item, state, store) for item in value]

@@ -10,9 +10,9 @@ import stat
 import time
 from typing import Any, NamedTuple
 
-from ..host.values import Variant
-from .clocks import BILLION, Datetime, datetime_of
-from .filesystem_errors import failure
+from ...host.values import Variant
+from ..clocks import BILLION, Datetime, datetime_of
+from .errors import failure
 
 _SECRET = secrets.token_bytes(16)
 

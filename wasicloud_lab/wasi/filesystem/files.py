@@ -6,9 +6,9 @@ import os
 import threading
 from typing import Any
 
-from ..errors import Err
-from .filesystem_errors import stream_error
-from .io import READ_LIMIT, WRITE_LIMIT, OutputStream, stream_closed
+from ...errors import Err
+from ..io import READ_LIMIT, WRITE_LIMIT, OutputStream, stream_closed
+from .errors import stream_error
 
 _appending = threading.Lock()
 

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, cast
 
-from .filesystem_errors import failure
+from .errors import failure
 
 #: Symbolic links that one path may lead through.
 LINK_LIMIT = 40

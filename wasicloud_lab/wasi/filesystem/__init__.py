@@ -1,6 +1,6 @@
 """wasi:filesystem 0.2: the folders a guest was given, and nothing above them.
 
-A descriptor of a folder can reach what is below it and no more; see `filesystem_paths`. Whatever would
+A descriptor of a folder can reach what is below it and no more; see `paths`. Whatever would
 change something in a folder that was given for reading answers `read-only`.
 """
 
@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..errors import Err, GuestTrap
-from ..host.interface import interface
-from . import filesystem_descriptor as resources
-from .filesystem_descriptor import take_slot
-from .filesystem_errors import CODES, FilesystemError
-from .filesystem_paths import Directory
-from .io import IoError
+from ...errors import Err, GuestTrap
+from ...host.interface import interface
+from ..io import IoError
+from . import descriptor as resources
+from .descriptor import take_slot
+from .errors import CODES, FilesystemError
+from .paths import Directory
 
 #: Files and folders that all instances of one app may hold open at once, so that a guest which forgets to
 #: close them doesn't use up the process's own.

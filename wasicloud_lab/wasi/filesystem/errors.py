@@ -7,8 +7,8 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from ..errors import Err
-from .io import stream_failed
+from ...errors import Err
+from ..io import stream_failed
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

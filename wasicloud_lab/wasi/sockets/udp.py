@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 from typing import Any, NamedTuple
 
-from ..errors import Err, GuestTrap
-from ..host.interface import resource
-from ..host.values import Variant
-from .io import Pollable, always_ready
-from .sockets_base import Access, Address, BaseSocket, answers, close_socket, error_code, failure, new_socket, pollable
-from .sockets_watch import READ, WRITE, ready
+from ...errors import Err, GuestTrap
+from ...host.interface import resource
+from ...host.values import Variant
+from ..io import Pollable, always_ready
+from .address import Address
+from .base import Access, BaseSocket, answers, close_socket, error_code, failure, new_socket, pollable
+from .watch import READ, WRITE, ready
 
 #: Datagrams sent or received by one call.
 BATCH = 16

@@ -9,12 +9,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from ..host.interface import resource
-from ..host.values import Variant
-from .filesystem_errors import answers, failure
-from .filesystem_files import FileOutputStream, FileSink, FileSource, OpenFile
-from .filesystem_paths import Directory, Place, components, is_absolute, place
-from .filesystem_stat import (
+from ...host.interface import resource
+from ...host.values import Variant
+from ..io import InputStream
+from .attributes import (
     DescriptorStat,
     DirectoryEntry,
     MetadataHash,
@@ -24,7 +22,9 @@ from .filesystem_stat import (
     metadata_hash,
     new_times,
 )
-from .io import InputStream
+from .errors import answers, failure
+from .files import FileOutputStream, FileSink, FileSource, OpenFile
+from .paths import Directory, Place, components, is_absolute, place
 
 #: Never through a link, never waiting for a fifo's other end, never taking a terminal, text never translated.
 _SAFE = 0
@@ -314,7 +314,7 @@ class Descriptor:
         components(old_path)  # refuses what no link may hold
         with place(self._directory(), new_path, False) as found:
             if found.directory.fd is None:
-                raise failure("unsupported")  # see RELATIVE in filesystem_paths
+                raise failure("unsupported")  # see RELATIVE in paths
             if found.must_be_directory:
                 raise failure("no-entry")
             name, where = found.at()

@@ -1,0 +1,60 @@
+"""Builds the guests that tests run, once: a guest is kept as long as its source and tools are the same."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from wasicloud_lab.host.component import Component
+
+HERE = Path(__file__).parent
+WIT = HERE.parent.parent / "wit" / "deps"
+
+
+@functools.cache
+def python_wasi() -> Component:
+    """The guest in `python_wasi/`: a Python program that reaches files, sockets and clocks through WASI."""
+    sources = [HERE / "python_wasi" / name for name in ("app.py", "world.wit")]
+    return Component(_built(sources).read_bytes(), "python-wasi")
+
+
+def _built(sources: list[Path]) -> Path:
+    packages = sorted(WIT.glob("wasi-*.wit"))
+    digest = hashlib.sha256(version("componentize-py").encode())
+    for file in (*sources, *packages):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    target = Path(tempfile.gettempdir()) / f"wasicloud-lab-guests-{_user()}" / f"python-wasi-{digest.hexdigest()[:16]}.wasm"
+    if not target.exists():
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+            built = _componentize(Path(folder), sources, packages)
+            os.replace(built, target)
+    return target
+
+
+def _componentize(folder: Path, sources: list[Path], packages: list[Path]) -> Path:
+    deps = folder / "wit" / "deps"
+    deps.mkdir(parents=True)
+    for file in packages:
+        shutil.copy(file, deps)
+    for file in sources:
+        shutil.copy(file, folder / "wit" if file.suffix == ".wit" else folder)
+    tool = shutil.which("componentize-py", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if tool is None:
+        raise FileNotFoundError("componentize-py is missing; it comes with the test dependencies")
+    command = [tool, "-q", "-d", "wit", "-w", "guest", "componentize", "app", "-o", "app.wasm"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"componentize-py failed:\n{done.stdout}{done.stderr}")
+    return folder / "app.wasm"
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
