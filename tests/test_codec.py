@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 
 import wasicloud_lab as wl
 from wasicloud_lab.host.types import (
-    EnumOf, FlagsOf, Function, Interface, ListOf, OptionOf, Prim, RecordOf, ResultOf, TupleOf, Type, VariantOf,
+    EnumOf,
+    FlagsOf,
+    Function,
+    Interface,
+    ListOf,
+    OptionOf,
+    Prim,
+    RecordOf,
+    ResultOf,
+    TupleOf,
+    Type,
+    VariantOf,
 )  # fmt: skip
 from wasicloud_lab.host.values import record_type, snake
 
@@ -55,7 +66,9 @@ def strategy(ty: Type):
         if ty.name in ("f32", "f64"):
             return st.floats(width=int(ty.name[1:]), allow_nan=True)
         bits = int(ty.name[1:])
-        return st.integers(0, 2**bits - 1) if ty.name[0] == "u" else st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        return (
+            st.integers(0, 2**bits - 1) if ty.name[0] == "u" else st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        )
     if isinstance(ty, ListOf):
         return st.binary() if ty.element == Prim("u8") else st.lists(strategy(ty.element), max_size=20)
     if isinstance(ty, TupleOf):
@@ -86,7 +99,9 @@ def strategy(ty: Type):
 def same(left, right):
     """Equality that takes one NaN for another and tells 0.0 from -0.0."""
     if isinstance(left, float) and isinstance(right, float):
-        return math.isnan(left) and math.isnan(right) or (left == right and math.copysign(1, left) == math.copysign(1, right))
+        return (math.isnan(left) and math.isnan(right)) or (
+            left == right and math.copysign(1, left) == math.copysign(1, right)
+        )
     if type(left) is not type(right):
         return False
     if isinstance(left, (list, tuple)):
@@ -163,7 +178,9 @@ def test_records_are_accepted_as_mappings():
     values = {"bool": True, "char": "c", "string": "text", "f32": 1.5, "f64": 2.5}
     by_name = {name: values.get(part.name, 7) for name, part in ty.fields}
     assert call_id(ty, by_name)._asdict() == {snake(name): value for name, value in by_name.items()}
-    assert call_id(ty, {snake(name): value for name, value in by_name.items()})._asdict() == call_id(ty, by_name)._asdict()
+    assert (
+        call_id(ty, {snake(name): value for name, value in by_name.items()})._asdict() == call_id(ty, by_name)._asdict()
+    )
 
 
 def test_nested_options_are_told_apart():

@@ -1,15 +1,27 @@
 """A lab for cloud-neutral WebAssembly: load a component, plug services into its imports, watch it run.
 
-    import wasicloud_lab as wl
-    lab = wl.Lab()
-    app = lab.load("hello")
-    app.get("/").text
+import wasicloud_lab as wl
+lab = wl.Lab()
+app = lab.load("hello")
+app.get("/").text
 """
 
 from .app import App
 from .errors import (
-    ComponentError, Err, GuestCancelled, GuestError, GuestExit, GuestNoResponse, GuestOutOfMemory, GuestTimeout,
-    GuestTrap, LabError, LinkError, RequestError, ServeError, ToolMissing,
+    ComponentError,
+    Err,
+    GuestCancelled,
+    GuestError,
+    GuestExit,
+    GuestNoResponse,
+    GuestOutOfMemory,
+    GuestTimeout,
+    GuestTrap,
+    LabError,
+    LinkError,
+    RequestError,
+    ServeError,
+    ToolMissing,
 )  # fmt: skip
 from .host.interface import interface, resource
 from .host.values import Ok, Some, Variant

@@ -28,6 +28,7 @@ from .wasi.http.types import IncomingRequest, ResponseOutparam
 
 HANDLER = "wasi:http/incoming-handler"
 
+
 @dataclass(frozen=True)
 class Settings:
     """How an app's component is run.
@@ -170,9 +171,9 @@ class App:
         chunks = exchange.chunks
         response = Response(
             exchange.status,
-            headers=[(name.encode(), value) for name, value in exchange.response_headers],
-            content=chunks[0] if len(chunks) == 1 else b"".join(chunks),
-            made_by=(exchange.method, f"http://{exchange.authority}{exchange.path_with_query}"),
+            [(name.encode(), value) for name, value in exchange.response_headers],
+            chunks[0] if len(chunks) == 1 else b"".join(chunks),
+            (exchange.method, f"http://{exchange.authority}{exchange.path_with_query}"),
         )
         response.elapsed = timedelta(seconds=time.perf_counter() - started)
         if exchange.trailers:
@@ -306,13 +307,14 @@ class App:
     # --- how it draws itself -----------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return f"<App {self.name}: {len(self.world.imports)} imports, {len(self.world.exports)} exports, {self.size:,} bytes>"
+        world = self.world
+        return f"<App {self.name}: {len(world.imports)} imports, {len(world.exports)} exports, {self.size:,} bytes>"
 
     def __str__(self) -> str:
         return world_tree(self)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": world_tree(self), "image/svg+xml": world_svg(self)}
+        return {"text/plain": world_tree(self), "text/html": world_svg(self)}
 
 
 class Session:

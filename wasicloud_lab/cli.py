@@ -53,7 +53,9 @@ def _line(error: LabError, verbose: bool) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("-v", "--verbose", action="store_true", help="show all of an error: backtrace, stderr of the guest")
+    common.add_argument(
+        "-v", "--verbose", action="store_true", help="show all of an error: backtrace, stderr of the guest"
+    )
     parser = argparse.ArgumentParser(
         prog="wasicloud-lab", description="Run WebAssembly components and plug services into their imports."
     )
@@ -70,7 +72,13 @@ def _parser() -> argparse.ArgumentParser:
 
     serve = command("serve", _serve, "Serve a component over HTTP until Ctrl-C.")
     _component(serve)
-    serve.add_argument("--addr", type=_address, default=("127.0.0.1", 8080), metavar="HOST:PORT", help="default 127.0.0.1:8080; port 0 takes a free one")
+    serve.add_argument(
+        "--addr",
+        type=_address,
+        default=("127.0.0.1", 8080),
+        metavar="HOST:PORT",
+        help="default 127.0.0.1:8080; port 0 takes a free one",
+    )
     serve.add_argument("--workers", type=_count, default=16, metavar="N", help="requests that run at once (default 16)")
 
     request = command("request", _request, "Send one request to a component, in this process.")
@@ -86,7 +94,9 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--json", action="store_true", help="for a script")
     inspect.add_argument("--wit", action="store_true", help="the world as WIT")
 
-    doctor_command = command("doctor", _doctor, "Show which tools and real services are here, and how to get the others.")
+    doctor_command = command(
+        "doctor", _doctor, "Show which tools and real services are here, and how to get the others."
+    )
     doctor_command.add_argument("--json", action="store_true", help="for a script")
     return parser
 
@@ -96,14 +106,43 @@ _COMPONENT_HELP = "a bundled name (hello, hello-rust, …), a .wasm file or an h
 
 def _component(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("component", metavar="COMPONENT", help=_COMPONENT_HELP)
-    parser.add_argument("--config", action="append", default=[], type=_pair, metavar="K=V", help="what wasi:config/store answers")
-    parser.add_argument("--env", action="append", default=[], type=_pair, metavar="K=V", help="an environment variable for the guest")
-    parser.add_argument("--dir", action="append", default=[], type=_preopen, metavar="HOST[::GUEST][:rw]", help="a folder the guest may read; :rw lets it write")
-    parser.add_argument("--allow-http", action="append", default=[], metavar="HOST[:PORT]", help="a host the guest may send requests to")
-    parser.add_argument("--allow-sockets", action="append", default=[], metavar="HOST[:PORT]", help="an address the guest may open sockets to")
-    parser.add_argument("--deadline", type=_seconds, default=10.0, metavar="S", help="seconds a request may take (default 10; 0 for no limit)")
-    parser.add_argument("--memory", type=_count, default=256, metavar="MIB", help="MiB an instance may use (default 256)")
-    parser.add_argument("--isolation", choices=ISOLATIONS, default="reuse", help="reuse instances (default), or one for each request")
+    parser.add_argument(
+        "--config", action="append", default=[], type=_pair, metavar="K=V", help="what wasi:config/store answers"
+    )
+    parser.add_argument(
+        "--env", action="append", default=[], type=_pair, metavar="K=V", help="an environment variable for the guest"
+    )
+    parser.add_argument(
+        "--dir",
+        action="append",
+        default=[],
+        type=_preopen,
+        metavar="HOST[::GUEST][:rw]",
+        help="a folder the guest may read; :rw lets it write",
+    )
+    parser.add_argument(
+        "--allow-http", action="append", default=[], metavar="HOST[:PORT]", help="a host the guest may send requests to"
+    )
+    parser.add_argument(
+        "--allow-sockets",
+        action="append",
+        default=[],
+        metavar="HOST[:PORT]",
+        help="an address the guest may open sockets to",
+    )
+    parser.add_argument(
+        "--deadline",
+        type=_seconds,
+        default=10.0,
+        metavar="S",
+        help="seconds a request may take (default 10; 0 for no limit)",
+    )
+    parser.add_argument(
+        "--memory", type=_count, default=256, metavar="MIB", help="MiB an instance may use (default 256)"
+    )
+    parser.add_argument(
+        "--isolation", choices=ISOLATIONS, default="reuse", help="reuse instances (default), or one for each request"
+    )
 
 
 # --- the commands ------------------------------------------------------------------------------------
@@ -188,9 +227,7 @@ def description(app: App) -> dict[str, Any]:
         ],
         "exports": [{"name": name, "functions": _names(item)} for name, item in app.world.exports.items()],
         "answers_http": app.handler is not None,
-        "satisfied": all(
-            wiring[name] is not None or not _names(item) for name, item in app.world.imports.items()
-        ),
+        "satisfied": all(wiring[name] is not None or not _names(item) for name, item in app.world.imports.items()),
     }
 
 

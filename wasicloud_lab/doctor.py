@@ -95,7 +95,13 @@ def _look(tool: Tool) -> dict[str, Any]:
     for command in tool.commands:
         path = shutil.which(command, path=search)
         if path:
-            return {"found": True, "path": path, "version": _version(path, tool.version), "use": tool.use, "get": tool.get}
+            return {
+                "found": True,
+                "path": path,
+                "version": _version(path, tool.version),
+                "use": tool.use,
+                "get": tool.get,
+            }
     return {"found": False, "path": None, "version": None, "use": tool.use, "get": tool.get}
 
 

@@ -49,12 +49,13 @@ def world_svg(app: App) -> str:
     width = export_x + _BOX
     middle = height / 2
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+        f'<svg class="wl-world" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
         f'style="max-width:100%;height:auto" role="img" font-family="system-ui, sans-serif" font-size="12">',
         f"<title>{escape(app.name)}: {len(imports)} imports, {len(exports)} exports</title>",
         _STYLE,
         f'<rect class="core" x="{core_x}" y="14" width="{_CORE}" height="{height - 28}" rx="10"/>',
-        f'<text class="name" x="{core_x + _CORE / 2}" y="{middle - 4}" text-anchor="middle">{escape(_short(app.name, 22))}</text>',
+        f'<text class="name" x="{core_x + _CORE / 2}" y="{middle - 4}" text-anchor="middle">'
+        f"{escape(_short(app.name, 22))}</text>",
         f'<text class="note" x="{core_x + _CORE / 2}" y="{middle + 14}" text-anchor="middle">'
         f"{app.size:,} bytes · {app.digest[:8]}</text>",
     ]
@@ -92,7 +93,7 @@ def _short(text: str, length: int) -> str:
 
 def _box(x: float, y: float, title: str, note: str, kind: str) -> list[str]:
     return [
-        f'<g><title>{escape(title)}: {escape(note)}</title>'
+        f"<g><title>{escape(title)}: {escape(note)}</title>"
         f'<rect class="box {kind}" x="{x + 1}" y="{y - 13}" width="{_BOX - 2}" height="26" rx="6"/>',
         f'<text x="{x + 8}" y="{y - 1}">{escape(_short(title, 40))}</text>'
         f'<text class="note" x="{x + 8}" y="{y + 10}">{escape(_short(note, 46))}</text></g>',
@@ -104,10 +105,13 @@ def _wire(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:
     return f'<path class="wire {kind}" d="M{x1} {y1} C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"/>'
 
 
-# Colours that stand on a light and on a dark page alike; the text follows the page's own colour.
+# Colours that stand on a light and on a dark page alike; the text follows the page's own colour. Every rule
+# is under one class: a style inside an inline picture would otherwise reach the whole notebook.
 _STYLE = """<style>
-text{fill:currentColor}.note{font-size:9.5px;opacity:.7}.name{font-size:15px;font-weight:600}
-.core{fill:#6b4fbb22;stroke:#6b4fbb;stroke-width:1.5}.box{fill:#88888814;stroke:#888}
-.box.there{stroke:#2a9d6f}.box.missing{stroke:#d08700;stroke-dasharray:4 3}.box.export{stroke:#3b82c4}
-.wire{fill:none;stroke:#2a9d6f;stroke-width:1.5}.wire.missing{stroke:#d08700;stroke-dasharray:4 3}.wire.export{stroke:#3b82c4}
+.wl-world text{fill:currentColor}.wl-world .note{font-size:9.5px;opacity:.7}
+.wl-world .name{font-size:15px;font-weight:600}
+.wl-world .core{fill:#6b4fbb22;stroke:#6b4fbb;stroke-width:1.5}.wl-world .box{fill:#88888814;stroke:#888}
+.wl-world .box.there{stroke:#2a9d6f}.wl-world .box.missing{stroke:#d08700;stroke-dasharray:4 3}
+.wl-world .box.export{stroke:#3b82c4}.wl-world .wire{fill:none;stroke:#2a9d6f;stroke-width:1.5}
+.wl-world .wire.missing{stroke:#d08700;stroke-dasharray:4 3}.wl-world .wire.export{stroke:#3b82c4}
 </style>"""

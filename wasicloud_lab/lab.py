@@ -90,9 +90,7 @@ class Lab:
             allow_http=allow_http, allow_sockets=allow_sockets, stdout=stdout, stderr=stderr,
         )  # fmt: skip
         settings = Settings(Limits(deadline, memory, body), isolation, workers)
-        app = App(
-            component, settings, lambda: [*own, *self._providers, *providers], lambda: dict(self._functions)
-        )
+        app = App(component, settings, lambda: [*own, *self._providers, *providers], lambda: dict(self._functions))
         # Wired and instantiated now: what does not fit is met here, and the first call finds it ready.
         pool = app.pool
         pool.give_back(pool.take()) if isolation == "reuse" else pool.fill()
@@ -121,7 +119,8 @@ class Lab:
             if isinstance(provider, type) or not wit_names(provider):
                 shown = provider.__name__ if isinstance(provider, type) else type(provider).__name__
                 raise LinkError(
-                    f"{shown} names no interface: decorate its class with @wl.interface('namespace:package/name@version')"
+                    f"{shown} names no interface: decorate its class with "
+                    "@wl.interface('namespace:package/name@version')"
                     if not wit_names(provider)
                     else f"provide an object, not the class: lab.provide({shown}())"
                 )

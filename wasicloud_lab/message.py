@@ -70,7 +70,9 @@ def split_target(path: str, params: Mapping[str, Any] | None) -> tuple[str, str,
         else:
             raise RequestError(f"the path {path!r} does not start with '/'")
     if not path.isprintable():
-        raise RequestError(f"the path {path!r} holds a character that no request line can; percent-encode it (%00, %0A, …)")
+        raise RequestError(
+            f"the path {path!r} holds a character that no request line can; percent-encode it (%00, %0A, …)"
+        )
     path = path.partition("#")[0]
     if params:
         path += ("&" if "?" in path else "?") + urlencode(params, doseq=True)
@@ -102,9 +104,14 @@ def _body(
 class Response(httpx.Response):
     """An `httpx.Response` whose request is only put together when it is asked for."""
 
-    def __init__(self, *args: Any, made_by: tuple[str, str], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes, made_by: tuple[str, str]) -> None:
+        super().__init__(status, headers=headers, stream=httpx.ByteStream(body))
         self._made_by = made_by
+        if any(name == b"content-encoding" for name, _ in headers):
+            self.read()
+        else:  # what reading would come to, without its detour through iterators
+            self._content = body
+            self.is_stream_consumed = self.is_closed = True
 
     @property
     def request(self) -> httpx.Request:

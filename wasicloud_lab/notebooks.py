@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -33,12 +34,8 @@ def open_lab(port: int, browser: bool) -> int:
     ]  # fmt: skip
     if not browser:
         command.append("--no-browser")
-    if sys.platform != "win32":
-        import os
-
+    if os.name == "posix":
         if os.geteuid() == 0:  # in a container, usually; Jupyter refuses root unless told
             command.append("--allow-root")
-    try:
-        return subprocess.call(command)
-    except KeyboardInterrupt:
-        return 0
+        os.execv(command[0], command)  # so that Ctrl-C and signals are JupyterLab's own
+    return subprocess.call(command)

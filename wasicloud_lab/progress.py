@@ -26,7 +26,9 @@ def compiling(name: str, size: int) -> Iterator[None]:
         pause = PATIENCE
         while not done.wait(pause):
             shown.set()
-            _write(f"\rcompiling {name} ({size / 1e6:.1f} MB), the first time only … {time.perf_counter() - started:.0f} s")
+            _write(
+                f"\rcompiling {name} ({size / 1e6:.1f} MB), the first time only … {time.perf_counter() - started:.0f} s"
+            )
             pause = 1.0
 
     teller = threading.Thread(target=tell, name="compile progress", daemon=True)

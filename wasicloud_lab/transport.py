@@ -77,6 +77,16 @@ class _Stream(httpx.SyncByteStream):
             self._exchange.hang_up()
 
 
+def threadsafe(event: asyncio.Event) -> Callable[[], None]:
+    """A function that sets an event of the running loop, for another thread to call."""
+    loop = asyncio.get_running_loop()
+
+    def set_it() -> None:
+        loop.call_soon_threadsafe(event.set)
+
+    return set_it
+
+
 class AsyncReader:
     """Reads a `StreamedExchange` from an event loop."""
 
@@ -152,7 +162,7 @@ class AsyncComponentTransport(httpx.AsyncBaseTransport):
         reader = AsyncReader(exchange)
         room = asyncio.Event()
         loop = asyncio.get_running_loop()
-        pipe.on_writable = lambda: loop.call_soon_threadsafe(room.set)
+        pipe.on_writable = threadsafe(room)
 
         async def feed() -> None:
             stream = request.stream

@@ -20,7 +20,21 @@ from ..errors import GuestTrap, LinkError
 from . import boundary
 from .interface import InterfaceName, resource_class, wit_names
 from .resources import make_resource, resource_number
-from .types import EnumOf, FlagsOf, Function, Handle, Interface, ListOf, OptionOf, Prim, RecordOf, ResultOf, TupleOf, Type, World  # fmt: skip
+from .types import (
+    EnumOf,
+    FlagsOf,
+    Function,
+    Handle,
+    Interface,
+    ListOf,
+    OptionOf,
+    Prim,
+    RecordOf,
+    ResultOf,
+    TupleOf,
+    Type,
+    World,
+)  # fmt: skip
 from .values import snake
 
 
@@ -32,7 +46,9 @@ class BoundLinker:
         provided: import name → the Python object that serves it, or None.
     """
 
-    def __init__(self, engine: wasmtime.Engine, world: World, providers: Sequence[Any], functions: dict[str, Callable[..., Any]]) -> None:
+    def __init__(
+        self, engine: wasmtime.Engine, world: World, providers: Sequence[Any], functions: dict[str, Callable[..., Any]]
+    ) -> None:
         self.native = wc.Linker(engine)
         self.provided: dict[str, Any] = {}
         self._keep: list[Any] = []  # callbacks must outlive the linker
@@ -41,7 +57,9 @@ class BoundLinker:
             for name, item in world.imports.items():
                 if isinstance(item, Function):
                     self.provided[name] = functions.get(name)
-                    self._keep.append(boundary.add_function(root, name, name, item, functions.get(name) or _nobody(name)))
+                    self._keep.append(
+                        boundary.add_function(root, name, name, item, functions.get(name) or _nobody(name))
+                    )
                     continue
                 provider = find_provider(name, providers)
                 self.provided[name] = provider
@@ -90,7 +108,9 @@ def find_provider(import_name: str, providers: Sequence[Any]) -> Any:
     return None
 
 
-def resolve(provider: Any, function_name: str, item: Interface, resources: dict[int, type]) -> Callable[..., Any] | None:
+def resolve(
+    provider: Any, function_name: str, item: Interface, resources: dict[int, type]
+) -> Callable[..., Any] | None:
     """The Python callable for a WIT function (`get`, `[method]bucket.get`, …), or None."""
     if not function_name.startswith("["):
         return getattr(provider, snake(function_name), None)
@@ -126,7 +146,8 @@ def check_shape(target: Any, interface_name: str, function_name: str, ty: Functi
     there = type(provider).__name__
     if not callable(target):
         raise LinkError(
-            f"the component calls {where}({wants}), but {there} has no {snake(function_name.rpartition('.')[2] or function_name)!r}"
+            f"the component calls {where}({wants}), but {there} has no "
+            f"{snake(function_name.rpartition('.')[2] or function_name)!r}"
         )
     try:
         signature = inspect.signature(target)
@@ -140,7 +161,7 @@ def check_shape(target: Any, interface_name: str, function_name: str, ty: Functi
             f"{getattr(target, '__name__', target)}{signature}"
         ) from None
     try:
-        hints = typing.get_type_hints(target if not isinstance(target, type) else target.__init__)
+        hints = typing.get_type_hints(_annotated(target))
     except Exception:
         return  # annotations that can't be resolved say nothing
     for python_name, (wit_name, wit_type) in zip(bound.arguments, ty.params):
@@ -149,6 +170,11 @@ def check_shape(target: Any, interface_name: str, function_name: str, ty: Functi
         result = ty.result.ok if isinstance(ty.result, ResultOf) else ty.result
         if result is not None:
             _check_hint(hints.get("return"), result, f"{there} returns it", f"{where} returns a value")
+
+
+def _annotated(target: Any) -> Any:
+    """Where a callable's annotations are: a class has those of its constructor."""
+    return getattr(target, "__init__", target) if isinstance(target, type) else target
 
 
 _PLAIN: tuple[type, ...] = (bool, int, float, str, bytes, list, tuple, dict)

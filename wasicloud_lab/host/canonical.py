@@ -23,7 +23,18 @@ from .capi import ENTRY_SIZE, KIND, NAME_SIZE, VAL_SIZE, bytes_at, copy_to
 from .resources import lift_handle, lower_handle
 from .state import StoreState
 from .types import (
-    EnumOf, FlagsOf, Handle, ListOf, OptionOf, Prim, RecordOf, ResultOf, TupleOf, Type, Unsupported, VariantOf,
+    EnumOf,
+    FlagsOf,
+    Handle,
+    ListOf,
+    OptionOf,
+    Prim,
+    RecordOf,
+    ResultOf,
+    TupleOf,
+    Type,
+    Unsupported,
+    VariantOf,
 )  # fmt: skip
 from .values import Ok, Some, Variant, record_type, snake
 
@@ -158,15 +169,17 @@ def _flat_list(name: str) -> tuple[Lift, Lower]:
     step = VAL_SIZE // size
     first = 8 // size
     kind = KIND[name]
+    form: Any = code  # a format that memoryview knows, which a type checker can't see
 
-    def view(address: int, count: int) -> memoryview:
-        return capi.window(address, count * VAL_SIZE).cast(code)[first::step]
+    def view(address: int, count: int) -> Any:
+        return capi.window(address, count * VAL_SIZE).cast(form)[first::step]
 
     def lift_bytes(state: StoreState, buffer: bytes, offset: int) -> bytes:
         count, pointer = _SLICE.unpack_from(buffer, offset)
         if count < _SMALL:
             return bytes_at(pointer, count * VAL_SIZE)[8::VAL_SIZE] if count else b""
-        return view(pointer, count).tobytes()
+        data: bytes = view(pointer, count).tobytes()
+        return data
 
     def lift(state: StoreState, buffer: bytes, offset: int) -> list[Any]:
         count, pointer = _SLICE.unpack_from(buffer, offset)
@@ -183,7 +196,7 @@ def _flat_list(name: str) -> tuple[Lift, Lower]:
             packed = Struct(f"<{len(value)}{code}").pack(*value)
         except Exception:
             raise _mismatch(f"a list of {name}", value) from None
-        fill(address, memoryview(packed).cast(code))
+        fill(address, memoryview(packed).cast(form))
 
     def fill(address: int, data: memoryview) -> None:
         count = len(data)
@@ -192,7 +205,7 @@ def _flat_list(name: str) -> tuple[Lift, Lower]:
         if count:
             pointer = _ONE.unpack(bytes_at(address + 16, 8))[0]
             raw = capi.window(pointer, count * VAL_SIZE)
-            raw.cast(code)[first::step] = data
+            raw.cast(form)[first::step] = data
             raw[0::VAL_SIZE] = bytes((kind,)) * count
 
     return (lift_bytes, lower_bytes) if name == "u8" else (lift, lower)
@@ -262,7 +275,11 @@ def _record(ty: RecordOf) -> tuple[Lift, Lower]:
         at = _ONE.unpack(bytes_at(address + 16, 8))[0]
         for name, encoded, attribute, lower_one in plan:
             try:
-                item = getattr(value, attribute) if mapping is None else mapping[attribute if attribute in mapping else name]
+                item = (
+                    getattr(value, attribute)
+                    if mapping is None
+                    else mapping[attribute if attribute in mapping else name]
+                )
             except (AttributeError, KeyError):
                 raise _mismatch(f"a record with the field {name!r}", value) from None
             capi.name_new(at, len(encoded), encoded)
@@ -351,7 +368,9 @@ def _variant(ty: VariantOf) -> tuple[Lift, Lower]:
         return Variant(name, lift_one(state, bytes_at(box, VAL_SIZE), 0))
 
     def lower(state: StoreState, address: int, value: Any) -> None:
-        tag, content = (value, None) if isinstance(value, str) else (getattr(value, "tag", None), getattr(value, "value", None))
+        tag, content = (
+            (value, None) if isinstance(value, str) else (getattr(value, "tag", None), getattr(value, "value", None))
+        )
         case = cases.get(tag)  # type: ignore[arg-type]
         if case is None:
             raise _mismatch(f"a Variant with one of {list(cases)}", value)
@@ -446,7 +465,8 @@ def _handle(ty: Handle) -> tuple[Lift, Lower]:
         return lift_handle(state, _VALUE.unpack_from(buffer, offset)[0], owned, name)
 
     def lower(state: StoreState, address: int, value: Any) -> None:
-        copy_to(address, _TAGGED.pack(KIND["resource"], lower_handle(state, value, owned, name)), 16)
+        lower_handle(state, address + 8, value, owned)
+        copy_to(address, _KIND["resource"], 8)
 
     return lift, lower
 

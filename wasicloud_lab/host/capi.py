@@ -80,9 +80,7 @@ add_resource = _function(
     "wasmtime_component_linker_instance_add_resource",
     c_void_p, c_void_p, c_char_p, c_size_t, c_void_p, DROP_CALLBACK, c_void_p, c_void_p,
 )  # fmt: skip
-epoch_callback = _function(
-    "wasmtime_store_epoch_deadline_callback", None, c_void_p, EPOCH_CALLBACK, c_void_p, c_void_p
-)
+epoch_callback = _function("wasmtime_store_epoch_deadline_callback", None, c_void_p, EPOCH_CALLBACK, c_void_p, c_void_p)
 set_epoch_deadline = _function("wasmtime_context_set_epoch_deadline", None, c_void_p, ctypes.c_uint64)
 
 # These may run guest code for a long time: from the ordinary library, which lets go of the GIL.
@@ -120,28 +118,33 @@ def take_error(pointer: int) -> str:
 
 def layout_problem() -> str | None:
     """What differs from the layout this module relies on, or None when all is as expected."""
-    val = ffi.wasmtime_component_val_t
+    val: Any = ffi.wasmtime_component_val_t
+    name: Any = ffi.wasm_name_t
+    entry: Any = ffi.wasmtime_component_valrecord_entry
+    many: Any = ffi.wasmtime_component_vallist
+    case: Any = ffi.wasmtime_component_valvariant
+    outcome: Any = ffi.wasmtime_component_valresult
     union = ffi.wasmtime_component_valunion
     expected = {
         "size of a value": (ctypes.sizeof(val), VAL_SIZE),
         "offset of a payload": (val.of.offset, 8),
         "size of a payload": (ctypes.sizeof(union), VAL_SIZE - 8),
-        "size of a name": (ctypes.sizeof(ffi.wasm_name_t), NAME_SIZE),
-        "pointer in a name": (ffi.wasm_name_t.data.offset, 8),
-        "size of a record entry": (ctypes.sizeof(ffi.wasmtime_component_valrecord_entry), ENTRY_SIZE),
-        "value in a record entry": (ffi.wasmtime_component_valrecord_entry.val.offset, NAME_SIZE),
-        "pointer in a list": (ffi.wasmtime_component_vallist.data.offset, 8),
-        "payload of a variant": (ffi.wasmtime_component_valvariant.val.offset, NAME_SIZE),
-        "payload of a result": (ffi.wasmtime_component_valresult.val.offset, 8),
+        "size of a name": (ctypes.sizeof(name), NAME_SIZE),
+        "pointer in a name": (name.data.offset, 8),
+        "size of a record entry": (ctypes.sizeof(entry), ENTRY_SIZE),
+        "value in a record entry": (entry.val.offset, NAME_SIZE),
+        "pointer in a list": (many.data.offset, 8),
+        "payload of a variant": (case.val.offset, NAME_SIZE),
+        "payload of a result": (outcome.val.offset, 8),
         "size of a pointer": (ctypes.sizeof(c_void_p), 8),
     }
     for what, (found, wanted) in expected.items():
         if found != wanted:
             return f"{what} is {found}, not {wanted}"
-    for name, number in KIND.items():
-        found = getattr(ffi, f"WASMTIME_COMPONENT_{name.upper()}").value
+    for kind, number in KIND.items():
+        found = getattr(ffi, f"WASMTIME_COMPONENT_{kind.upper()}").value
         if found != number:
-            return f"the kind of {name} is {found}, not {number}"
+            return f"the kind of {kind} is {found}, not {number}"
     return None
 
 

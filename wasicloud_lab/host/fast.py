@@ -47,7 +47,14 @@ class Caller:
         self._lift = compile_type(ty.result)[0] if ty.result is not None else None
         self._memory = ctypes.c_char * (capi.VAL_SIZE * (self._count + 1))
 
-    def __call__(self, function: wc.Func, store: wasmtime.Store, state: StoreState, arguments: tuple[Any, ...], deadline: float | None) -> Any:
+    def __call__(
+        self,
+        function: wc.Func,
+        store: wasmtime.Store,
+        state: StoreState,
+        arguments: tuple[Any, ...],
+        deadline: float | None,
+    ) -> Any:
         """
         Raises:
             wasmtime.WasmtimeError: the guest trapped.
@@ -63,7 +70,12 @@ class Caller:
             has_result = self._lift is not None
             with Running(state, deadline):
                 error = capi.func_call(
-                    ctypes.addressof(function._func), state.address, base, count, result if has_result else None, has_result
+                    ctypes.addressof(function._func),
+                    state.address,
+                    base,
+                    count,
+                    result if has_result else None,
+                    has_result,
                 )
             if error:
                 raise wasmtime.WasmtimeError._from_ptr(ctypes.cast(error, ctypes.POINTER(ffi.wasmtime_error_t)))
@@ -109,7 +121,7 @@ def _host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Call
     return callback
 
 
-@capi.DROP_CALLBACK
+@capi.DROP_CALLBACK  # type: ignore[untyped-decorator]
 def _drop(_env: Any, context: int, rep: int) -> int:
     """The guest has let go of a host resource."""
     state = STORES.get(context)

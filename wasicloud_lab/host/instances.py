@@ -11,9 +11,7 @@ import wasmtime
 from wasmtime import _ffi as ffi
 from wasmtime import component as wc
 
-from ..errors import (
-    Frame, GuestCancelled, GuestOutOfMemory, GuestTimeout, GuestTrap, LinkError,
-)  # fmt: skip
+from ..errors import Frame, GuestCancelled, GuestOutOfMemory, GuestTimeout, GuestTrap, LinkError  # fmt: skip
 from . import capi
 from .binding import BoundLinker
 from .boundary import Caller
@@ -24,7 +22,9 @@ from .state import HANDLE_LIMIT, STORES, StoreState
 from .types import Function, ResultOf
 from .values import Err, Ok
 
-_OUT_OF_MEMORY = re.compile(r"out of memory|memory allocation of \d+ bytes failed|MemoryError|cannot allocate memory", re.I)
+_OUT_OF_MEMORY = re.compile(
+    r"out of memory|memory allocation of \d+ bytes failed|MemoryError|cannot allocate memory", re.I
+)
 _ALLOCATION_FRAME = re.compile(r"alloc_error|handle_alloc|rust_oom|out_?of_?memory|allocation_fail", re.I)
 
 
@@ -72,7 +72,9 @@ class Instance:
             self.close()
             raise
 
-    def call(self, export: Export, arguments: tuple[Any, ...], *, context: Any = None, deadline: float | None = -1) -> Any:
+    def call(
+        self, export: Export, arguments: tuple[Any, ...], *, context: Any = None, deadline: float | None = -1
+    ) -> Any:
         """Calls an export: lowers, runs, lifts.
 
         Args:
@@ -157,7 +159,7 @@ class Instance:
         if raised is not None:
             return raised
         reason = _reason(message)
-        if "exceeds memory limit" in message or "minimum size" in message and "limit" in message:
+        if "exceeds memory limit" in message or ("minimum size" in message and "limit" in message):
             return GuestOutOfMemory(self._memory_text(reason), stderr=stderr)
         if self._ran_out_of_memory(frames, stderr):
             return GuestOutOfMemory(self._memory_text(reason), stderr=stderr)
@@ -181,7 +183,7 @@ class Instance:
         before = psutil.Process().memory_info().rss
         self.close()
         freed = before - psutil.Process().memory_info().rss
-        return freed > self.limits.memory * 0.75
+        return bool(freed > self.limits.memory * 0.75)
 
 
 def _reason(message: str) -> str:
@@ -190,7 +192,11 @@ def _reason(message: str) -> str:
     for line in lines:
         if "wasm trap:" in line:
             return line.partition("wasm trap:")[2].strip()
-    kept = [line for line in lines if not re.match(r"(Caused by:|error while executing|\d+: +0x|note:|wasm backtrace)", line)]
+    kept = [
+        line
+        for line in lines
+        if not re.match(r"(Caused by:|error while executing|\d+: +0x|note:|wasm backtrace)", line)
+    ]
     return re.sub(r"^\d+: ", "", kept[-1] if kept else message.strip())
 
 

@@ -51,7 +51,7 @@ class InterfaceName:
         """Versions on one track serve each other: 0.2.x, 1.x; a pre-release only itself (semver)."""
         if self.version is None or "-" in self.version:
             return self.version
-        major, minor, patch = (self.version.split("+")[0].split(".") + ["0", "0"])[:3]
+        major, minor, patch = [*self.version.split("+")[0].split("."), "0", "0"][:3]
         if major != "0":
             return major
         return f"0.{minor}" if minor != "0" else f"0.0.{patch}"

@@ -19,7 +19,18 @@ from .resources import GuestResource, resource_number
 from .running import Running
 from .state import StoreState, current, release
 from .types import (
-    EnumOf, FlagsOf, Function, Handle, ListOf, OptionOf, Prim, RecordOf, ResultOf, TupleOf, Type, VariantOf,
+    EnumOf,
+    FlagsOf,
+    Function,
+    Handle,
+    ListOf,
+    OptionOf,
+    Prim,
+    RecordOf,
+    ResultOf,
+    TupleOf,
+    Type,
+    VariantOf,
 )  # fmt: skip
 from .values import Ok, Some, Variant, record_type, snake
 
@@ -66,7 +77,14 @@ class Caller:
     def __init__(self, label: str, ty: Function) -> None:
         self._type = ty
 
-    def __call__(self, function: wc.Func, store: wasmtime.Store, state: StoreState, arguments: tuple[Any, ...], deadline: float | None) -> Any:
+    def __call__(
+        self,
+        function: wc.Func,
+        store: wasmtime.Store,
+        state: StoreState,
+        arguments: tuple[Any, ...],
+        deadline: float | None,
+    ) -> Any:
         """
         Raises:
             wasmtime.WasmtimeError: the guest trapped.
@@ -150,11 +168,14 @@ def lower(ty: Type, value: Any, state: StoreState, store: Any) -> Any:
     raise ValueMismatch(f"values of type {ty.name} (WASI 0.3) cannot cross this host's boundary")
 
 
+_PRIMS: dict[str, type] = {"bool": bool, "char": str, "string": str, "f32": float, "f64": float}
+
+
 def _lower_prim(name: str, value: Any) -> Any:
-    wanted = {"bool": bool, "char": str, "string": str, "f32": float, "f64": float}.get(name, int)
+    wanted: Any = _PRIMS.get(name, int)
     if wanted is float and isinstance(value, int):
         value = float(value)
-    if not isinstance(value, wanted) or wanted is int and isinstance(value, bool):
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         raise ValueMismatch(f"wanted {wanted.__name__} for {name}, got {type(value).__name__} {value!r}")
     if wanted is int:
         bits = int(name[1:])
@@ -171,7 +192,11 @@ def _lower_record(ty: RecordOf, value: Any, state: StoreState, store: Any) -> wc
     for name, part in ty.fields:
         attribute = snake(name)
         try:
-            item = value[attribute if attribute in value else name] if isinstance(value, dict) else getattr(value, attribute)
+            item = (
+                value[attribute if attribute in value else name]
+                if isinstance(value, dict)
+                else getattr(value, attribute)
+            )
         except (AttributeError, KeyError):
             raise ValueMismatch(f"wanted a record with the field {name!r}, got {value!r}") from None
         setattr(record, name, lower(part, item, state, store))
@@ -258,7 +283,7 @@ def _tagged(ty: VariantOf | OptionOf | ResultOf) -> bool:
 def _classes(ty: Type) -> set[type]:
     """The Python classes the stock binding uses for a type."""
     if isinstance(ty, Prim):
-        return {{"bool": bool, "char": str, "string": str, "f32": float, "f64": float}.get(ty.name, int)}
+        return {_PRIMS.get(ty.name, int)}
     if isinstance(ty, ListOf):
         return {bytes} if ty.element == Prim("u8") else {list}
     if isinstance(ty, Handle):

@@ -78,33 +78,34 @@ class GuestResource:
 
 def lift_handle(state: StoreState, pointer: int, owned: bool, name: str) -> Any:
     """The Python side of a handle. An owned host resource leaves the table: it is the host's again."""
-    out = ctypes.c_void_p()
-    error = capi.any_to_host(state.address, pointer, ctypes.addressof(out))
+    error = capi.any_to_host(state.address, pointer, state.scratch_at)
     if error:
         capi.error_delete(error)
         return GuestResource(state, _own(capi.any_clone(pointer)), name)
-    host = out.value
+    host = state.scratch.value
     rep = capi.host_rep(host)
     capi.host_delete(host)
     return state.handles.pop(rep) if owned else state.handles[rep]
 
 
-def lower_handle(state: StoreState, value: Any, owned: bool, name: str) -> int:
-    """A `resource_any` pointer for wasmtime to take over."""
-    if isinstance(value, GuestResource):
-        return int(capi.any_clone(_address(value.native_for(state, owned))))
-    number = resource_number(type(value))
+def lower_handle(state: StoreState, out: int, value: Any, owned: bool) -> None:
+    """Writes a `resource_any` pointer, for wasmtime to take over, at the address `out`."""
+    number = getattr(value, "_resource_number", None)
+    if number is None:
+        if isinstance(value, GuestResource):
+            pointer = capi.any_clone(_address(value.native_for(state, owned)))
+            ctypes.c_void_p.from_address(out).value = pointer
+            return
+        number = resource_number(type(value))
     rep = state.insert(value)
     if not owned:
         state.lent.append(rep)
     host = capi.host_new(owned, rep, number)
-    out = ctypes.c_void_p()
-    error = capi.host_to_any(state.address, host, ctypes.addressof(out))
+    error = capi.host_to_any(state.address, host, out)
     capi.host_delete(host)
     if error:
         state.handles.pop(rep, None)
         raise ValueError(capi.take_error(error))
-    return int(out.value or 0)
 
 
 def _own(pointer: int) -> wc.ResourceAny:

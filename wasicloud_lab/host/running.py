@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 import time
 from types import FrameType
@@ -13,6 +14,9 @@ from . import capi
 from .engine import ticker
 from .state import STORES, StoreState, enter, leave
 
+# The function under `signal.getsignal`, which spends microseconds looking for an enum member first.
+_getsignal = getattr(sys.modules["_signal"], "getsignal", signal.getsignal)
+_SIGINT = int(signal.SIGINT)
 _MAIN = threading.main_thread().ident
 _on_main: list[StoreState] = []  # stores whose guests run on the main thread, the innermost last
 
@@ -40,7 +44,7 @@ class Running:
         self._main = threading.get_ident() == _MAIN
         if self._main:
             _on_main.append(self.state)
-            if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            if _getsignal(_SIGINT) is signal.default_int_handler:
                 with contextlib.suppress(ValueError):  # an interpreter inside another program
                     signal.signal(signal.SIGINT, _on_interrupt)
         ticker.start(self.state)
@@ -67,7 +71,7 @@ def _on_interrupt(number: int, frame: FrameType | None) -> None:
         state.cancel()
 
 
-@capi.EPOCH_CALLBACK
+@capi.EPOCH_CALLBACK  # type: ignore[untyped-decorator]
 def on_epoch(context: int, _env: Any, delta: Any, kind: Any) -> int:
     """Called by a running guest at each tick: ends the call or lets it run until the next."""
     state = STORES.get(context)

@@ -6,6 +6,7 @@ thread; a component that calls another component nests.
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from collections.abc import Callable
@@ -50,7 +51,22 @@ class StoreState:
         stderr: the last of what the guest wrote there during the running call.
     """
 
-    __slots__ = ("_next", "address", "cancelled", "context", "deadline", "exception", "handles", "interrupted", "lent", "on_pause", "stderr", "waker")
+    __slots__ = (
+        "_next",
+        "address",
+        "cancelled",
+        "context",
+        "deadline",
+        "exception",
+        "handles",
+        "interrupted",
+        "lent",
+        "on_pause",
+        "scratch",
+        "scratch_at",
+        "stderr",
+        "waker",
+    )
 
     def __init__(self, address: int) -> None:
         self.address = address
@@ -64,6 +80,8 @@ class StoreState:
         self.lent: list[int] = []
         self.on_pause: Callable[[], None] | None = None
         self.stderr = bytearray()
+        self.scratch = ctypes.c_void_p()  # for the codec, which would otherwise make one for each handle
+        self.scratch_at = ctypes.addressof(self.scratch)
         self._next = 1
 
     def insert(self, resource: Any) -> int:

@@ -7,7 +7,6 @@ objects.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Union
 
 from wasmtime import component as wc
 
@@ -83,9 +82,7 @@ class Unsupported:
     name: str
 
 
-Type = Union[
-    Prim, ListOf, RecordOf, TupleOf, VariantOf, EnumOf, FlagsOf, OptionOf, ResultOf, Handle, Unsupported
-]  # fmt: skip
+Type = Prim | ListOf | RecordOf | TupleOf | VariantOf | EnumOf | FlagsOf | OptionOf | ResultOf | Handle | Unsupported
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,22 @@ from __future__ import annotations
 
 from .interface import InterfaceName
 from .types import (
-    EnumOf, FlagsOf, Function, Handle, Interface, ListOf, OptionOf, Prim, RecordOf, Resource, ResultOf, TupleOf,
-    Type, Unsupported, VariantOf, World,
+    EnumOf,
+    FlagsOf,
+    Function,
+    Handle,
+    Interface,
+    ListOf,
+    OptionOf,
+    Prim,
+    RecordOf,
+    Resource,
+    ResultOf,
+    TupleOf,
+    Type,
+    Unsupported,
+    VariantOf,
+    World,
 )  # fmt: skip
 
 _KEYWORDS = frozenset(
@@ -98,7 +112,9 @@ def _interface_body(interface: Interface, owners: dict[object, tuple[str, str]])
             named[item] = name
             owner, original = owners[item]
             if owner != interface.name and InterfaceName.parse(owner):
-                uses.setdefault(owner, []).append(escape(original) + ("" if original == name else f" as {escape(name)}"))
+                uses.setdefault(owner, []).append(
+                    escape(original) + ("" if original == name else f" as {escape(name)}")
+                )
             elif not isinstance(item, Resource):
                 own_types.append((name, item))  # type: ignore[arg-type]
     names = _Names(named)

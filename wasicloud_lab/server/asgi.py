@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Err, GuestError, GuestTimeout, LabError, RequestError
-from ..transport import AsyncReader
+from ..transport import AsyncReader, threadsafe
 from ..wasi.http.bodies import BytesSource
 from ..wasi.http.fields import FORBIDDEN, request_headers
 from ..wasi.http.streamed import StreamedExchange
@@ -120,8 +120,7 @@ class _Handling:
     async def _feed(self, pipe: Pipe) -> None:
         """Passes the request body on, no faster than the guest reads it."""
         room = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        pipe.on_writable = lambda: loop.call_soon_threadsafe(room.set)
+        pipe.on_writable = threadsafe(room)
         while True:
             while pipe.full and not pipe.abandoned:
                 room.clear()

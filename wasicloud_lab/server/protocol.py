@@ -52,7 +52,8 @@ class LabProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = True
         self._trailers: list[tuple[bytes, bytes]] = []
-        self.scope["extensions"] = {"http.response.trailers": {}, REQUEST_TRAILERS: self._trailers}
+        extensions: dict[str, Any] = {"http.response.trailers": {}, REQUEST_TRAILERS: self._trailers}
+        self.scope["extensions"] = extensions
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._in_head:
@@ -85,7 +86,8 @@ class LabProtocol(HttpToolsProtocol):
         body = f"{status.value} the head of the request is larger than {HEAD_LIMIT} bytes\n".encode()
         self.transport.write(
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
+            + body
         )
         self.transport.close()
 

@@ -100,7 +100,9 @@ class Server:
         except OSError as error:
             listener.close()
             hint = "another program has it; port=0 takes a free one" if self.port else "try another address"
-            raise ServeError(f"{self.host}:{self.port} can't be served on: {error.strerror or error} ({hint})") from None
+            raise ServeError(
+                f"{self.host}:{self.port} can't be served on: {error.strerror or error} ({hint})"
+            ) from None
         self._socket = listener
         host, port = listener.getsockname()[:2]
         self.port = port

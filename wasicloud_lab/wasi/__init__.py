@@ -21,7 +21,8 @@ def standard(
     stderr: Any = None,
 ) -> list[Any]:
     """The interfaces of one app, with what it is given. The arguments are those of `Lab.load`."""
-    from . import cli, clocks, config as configuration, filesystem, io, logging, random, sockets
+    from . import cli, clocks, filesystem, io, logging, random, sockets
+    from . import config as configuration
     from .http.outgoing import OutgoingHandler
     from .http.types import HttpTypes
 

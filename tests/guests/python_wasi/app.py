@@ -4,6 +4,7 @@
 `answer` is the result. What goes wrong comes back as the error, as text.
 """
 
+import encodings.idna  # noqa: F401  (the socket module asks for it by name)
 import errno
 import glob
 import json

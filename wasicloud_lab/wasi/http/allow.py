@@ -28,8 +28,10 @@ class Rule:
             ValueError: not of that form; the message says what is.
         """
         host, port = split_authority(text.strip())
-        if not host or "/" in host and _network(host) is None or "@" in host:
-            raise ValueError(f"{text!r} is not an entry for an allow-list; wanted host, host:port, *.domain or address/bits")
+        if not host or ("/" in host and _network(host) is None) or "@" in host:
+            raise ValueError(
+                f"{text!r} is not an entry for an allow-list; wanted host, host:port, *.domain or address/bits"
+            )
         return cls(host.lower().rstrip("."), port)
 
     def names(self, host: str, port: int) -> bool:

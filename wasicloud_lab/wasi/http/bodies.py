@@ -8,9 +8,7 @@ from typing import Any
 from ...errors import Err, GuestOutOfMemory
 from ...host.interface import resource
 from ...host.values import Ok, Variant
-from ..io import (
-    InputStream, OutputStream, Pollable, Source, always_ready, stream_closed, stream_failed,
-)  # fmt: skip
+from ..io import InputStream, OutputStream, Pollable, Source, always_ready, stream_closed, stream_failed  # fmt: skip
 from ..pipe import Pipe
 from .fields import Fields, Header
 
@@ -247,4 +245,12 @@ class _BodySink:
         return True if self._body._sink is None else bool(self._body._sink.flushed())
 
 
-__all__ = ["BodySource", "BytesSource", "FutureTrailers", "IncomingBody", "IteratorSource", "OutgoingBody", "always_ready"]
+__all__ = [
+    "BodySource",
+    "BytesSource",
+    "FutureTrailers",
+    "IncomingBody",
+    "IteratorSource",
+    "OutgoingBody",
+    "always_ready",
+]

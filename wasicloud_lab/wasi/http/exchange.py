@@ -142,14 +142,19 @@ class Exchange:
             GuestNoResponse: it did not; the message says in what way.
         """
         if self.error is not None:
-            raise GuestNoResponse(f"{name} answered {self.method} {self.path_with_query} with an error instead of a response: {error_text(self.error)}")
+            raise GuestNoResponse(
+                f"{name} answered {self.method} {self.path_with_query} with an error instead of a response: "
+                f"{error_text(self.error)}"
+            )
         if self.status is None:
             raise GuestNoResponse(
                 f"{name} returned from {self.method} {self.path_with_query} without setting a response "
                 "(it never called response-outparam.set)"
             )
         if not self.body_ended:
-            raise GuestNoResponse(f"{name} returned before it had finished the body of its response (outgoing-body.finish was not called)")
+            raise GuestNoResponse(
+                f"{name} returned before it had finished the body of its response (outgoing-body.finish was not called)"
+            )
         if self.body_error is not None:
             raise GuestNoResponse(f"{name} did not give the whole body of its response: {error_text(self.body_error)}")
 

@@ -47,19 +47,25 @@ def request_headers(headers: Iterable[tuple[str, str | bytes]]) -> list[Header]:
     """
     checked = []
     for name, value in headers:
-        if isinstance(value, str):
-            try:
-                value = value.encode("latin-1")
-            except UnicodeEncodeError:
-                value = value.encode()
+        raw = _encoded(value) if isinstance(value, str) else value
         if not _TOKEN.fullmatch(name):
-            raise RequestError(f"{name!r} can't be the name of a header: only letters, digits and !#$%&'*+-.^_`|~ may stand there")
-        if _BAD_VALUE.search(value):
-            raise RequestError(f"the value of the header {name!r} has a line break or control character: {value[:60]!r}")
+            raise RequestError(
+                f"{name!r} can't be the name of a header: only letters, digits and !#$%&'*+-.^_`|~ may stand there"
+            )
+        if _BAD_VALUE.search(raw):
+            raise RequestError(f"the value of the header {name!r} has a line break or control character: {raw[:60]!r}")
         name = name.lower()
         if name not in FORBIDDEN:
-            checked.append((name, value.strip(b" \t")))
+            checked.append((name, raw.strip(b" \t")))
     return checked
+
+
+def _encoded(value: str) -> bytes:
+    """Latin-1 as HTTP/1.1 once had it, UTF-8 for what that can't write."""
+    try:
+        return value.encode("latin-1")
+    except UnicodeEncodeError:
+        return value.encode()
 
 
 @resource

@@ -20,7 +20,7 @@ from ..io import stream_failed
 from ..pipe import Pipe
 from .allow import AllowList, split_authority
 from .bodies import OutgoingBody
-from .fields import FORBIDDEN, Header
+from .fields import FORBIDDEN
 from .types import FutureIncomingResponse, IncomingResponse, OutgoingRequest, RequestOptions
 
 _DnsError = record_type(("rcode", "info-code"))
@@ -176,8 +176,9 @@ class _Sending:
         finally:
             response.close()
 
-    def _sent_headers(self) -> list[Header]:
-        return [("host", self._authority.encode("latin-1", "replace")), *self._headers]
+    def _sent_headers(self) -> list[tuple[bytes, bytes]]:
+        host = (b"host", self._authority.encode("latin-1", "replace"))
+        return [host, *((name.encode(), value) for name, value in self._headers)]
 
     def _chunks(self) -> Iterator[bytes]:
         assert self._body is not None
@@ -227,4 +228,3 @@ def error_code(error: Exception) -> Variant:
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return Variant("HTTP-request-URI-invalid")
     return Variant("internal-error", text or type(error).__name__)
-

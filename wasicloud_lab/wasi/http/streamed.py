@@ -64,7 +64,7 @@ class StreamedExchange(Exchange):
             self.on_change()
 
     def _pause(self) -> None:
-        if self._untold or self.status is not None and not self._head_told:
+        if self._untold or (self.status is not None and not self._head_told):
             self._untold = 0
             self._head_told = True
             self.on_change()

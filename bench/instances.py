@@ -1,0 +1,66 @@
+"""What an instance costs: to make one, and to make one for each request."""
+
+from __future__ import annotations
+
+import wasmtime
+from wasmtime import component as wc
+
+import wasicloud_lab as wl
+from wasicloud_lab.host.instances import Instance
+from wasicloud_lab.sources import bundled_folder
+
+from .measure import Run, each_timed
+from .report import Gap, Group
+
+NAME = "instances"
+TITLE = "Instances: made, and one for each request"
+
+GUESTS = ("tiny", "hello", "hello-rust")
+
+
+def run(run: Run) -> Group:
+    """Measures the group."""
+    group = Group(NAME, TITLE)
+    rounds = run.of(10, 4)
+    with wl.Lab() as lab:
+        for guest in GUESTS:
+            reused = lab.load(guest)
+            fresh = lab.load(guest, name=f"{guest}-fresh", isolation="request")
+            pool, limits = reused.pool, reused.settings.limits
+            actions = {
+                "make": lambda pool=pool, limits=limits: Instance(pool.component, pool.linker, limits).close(),
+                "request": lambda app=fresh: app.get("/"),
+                "reuse": lambda app=reused: app.get("/"),
+            }
+            try:
+                actions["stock"] = _stock(guest)
+            except wasmtime.WasmtimeError as error:
+                group.gaps.append(Gap(f"{guest} instantiated by the stock binding", str(error).splitlines()[0]))
+            each_timed(actions, 1, 50)
+            found = each_timed(actions, rounds, 50)
+            group.add(f"{guest}_make", f"{guest}: instance made and freed", found["make"], "µs", 1e6)
+            if "stock" in found:
+                group.add(f"{guest}_stock", f"{guest}: the same, stock binding, imports as traps", found["stock"], "µs", 1e6)
+            group.add(f"{guest}_request", f"{guest}: app.get, an instance a request", found["request"], "µs", 1e6)
+            group.add(f"{guest}_reuse", f"{guest}: app.get, instance reused", found["reuse"], "µs", 1e6)
+    group.notes.append('with isolation="request" a thread makes the next instance ahead, while the caller works')
+    return group
+
+
+def _stock(guest: str):  # type: ignore[no-untyped-def]
+    """Instantiates and frees with the stock binding.
+
+    Raises:
+        WasmtimeError: the guest calls an import while it starts.
+    """
+    engine = wasmtime.Engine()
+    component = wc.Component.from_file(engine, str(bundled_folder() / f"{guest}.wasm"))
+    linker = wc.Linker(engine)
+    linker.define_unknown_imports_as_traps(component)
+
+    def make() -> None:
+        with wasmtime.Store(engine) as store:
+            linker.instantiate(store, component)
+
+    make()
+    return make

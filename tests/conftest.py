@@ -1,0 +1,95 @@
+"""What every test may ask for: a lab, the guests that show and the guests that break, a tool beside this Python."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import wasicloud_lab as wl
+
+#: Seconds until a wait for another thread or process counts as failed: generous, so that no slow machine fails.
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compile_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One compile cache for the whole run, apart from the user's own, unless one is set."""
+    chosen = os.environ.get("WASICLOUD_LAB_CACHE")
+    folder = Path(chosen) if chosen else tmp_path_factory.mktemp("compile-cache")
+    os.environ["WASICLOUD_LAB_CACHE"] = str(folder)
+    yield folder
+    if not chosen:
+        del os.environ["WASICLOUD_LAB_CACHE"]
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def patience() -> float:
+    """Seconds to wait for what must come."""
+    return PATIENCE
+
+
+@pytest.fixture(scope="session")
+def dist() -> Path:
+    """The folder of built components."""
+    return Path(__file__).resolve().parent.parent / "components" / "dist"
+
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[[str], str]:
+    """Finds a program that a development dependency brings: beside this Python first, then on the path."""
+
+    def find(name: str) -> str:
+        found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+        assert found, f"{name} is neither beside {sys.executable} nor on the path; `make test` installs it"
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="module")
+def lab(compile_cache: Path) -> Iterator[wl.Lab]:
+    """A lab for the tests of one module. A test that provides interfaces makes its own."""
+    with wl.Lab() as made:
+        yield made
+
+
+@pytest.fixture
+def own_lab(compile_cache: Path) -> Iterator[wl.Lab]:
+    """A lab for one test."""
+    with wl.Lab() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def hello(lab: wl.Lab) -> wl.App:
+    """The greeter in Go."""
+    return lab.load("hello")
+
+
+@pytest.fixture(scope="module")
+def echo(lab: wl.Lab) -> wl.App:
+    """Shows what reaches it and streams bodies back."""
+    return lab.load("echo", deadline=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def trouble(lab: wl.Lab) -> wl.App:
+    """Goes wrong on request."""
+    return lab.load("trouble", deadline=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def shapes(lab: wl.Lab) -> wl.App:
+    """Every shape of value, plain functions and resources."""
+    return lab.load("shapes")
