@@ -133,7 +133,7 @@ def jco(guest: str, *options: str) -> Peer:
 
 
 @contextlib.contextmanager
-def serving(peer: Peer, guest_path: str = "/") -> Iterator[Serving]:
+def serving(peer: Peer) -> Iterator[Serving]:
     """A running server, for the length of a `with` block.
 
     Raises:
@@ -143,9 +143,12 @@ def serving(peer: Peer, guest_path: str = "/") -> Iterator[Serving]:
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch, tempfile.TemporaryFile() as log:
         command = [part.replace("{port}", str(port)).replace("{scratch}", scratch) for part in peer.command]
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, "RUST_BACKTRACE": "0"},
+            stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+        )  # fmt: skip
         try:
-            while not _answers(port, guest_path):
+            while not _answers(port):
                 if process.poll() is not None or time.perf_counter() - started > START:
                     raise Missing(peer.label, f"it did not start: {_last_line(log)}")
                 time.sleep(0.01)
@@ -180,10 +183,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _answers(port: int, path: str) -> bool:
+def _answers(port: int) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START)
     try:
-        connection.request("GET", path)
+        connection.request("GET", "/")
         return connection.getresponse().read() is not None
     except (OSError, http.client.HTTPException):
         return False
@@ -194,7 +197,8 @@ def _answers(port: int, path: str) -> bool:
 def _last_line(log: object) -> str:
     log.seek(0)  # type: ignore[attr-defined]
     lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]  # type: ignore[attr-defined]
-    return lines[-1][:200] if lines else "it said nothing"
+    errors = [line for line in lines if line.lower().startswith("error")]
+    return (errors or lines or ["it said nothing"])[-1][:300]
 
 
 def _file(guest: str) -> Path:

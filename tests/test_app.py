@@ -476,7 +476,7 @@ def test_a_notebook_gets_text_and_a_picture(lab: wl.Lab, name: str) -> None:
     app = lab.load(name)
     bundle = app._repr_mimebundle_()
     assert bundle["text/plain"] == str(app)
-    picture = ET.fromstring(bundle["image/svg+xml"])
+    picture = ET.fromstring(bundle["text/html"])
     assert picture.tag == "{http://www.w3.org/2000/svg}svg"
     words = " ".join(picture.itertext())
     assert all(item[:30] in words for item in (*app.world.imports, *app.world.exports))
@@ -484,7 +484,7 @@ def test_a_notebook_gets_text_and_a_picture(lab: wl.Lab, name: str) -> None:
 
 def test_a_name_with_markup_does_not_break_the_picture(own_lab: wl.Lab) -> None:
     app = own_lab.load("tiny", name='<b>"&')
-    assert '<b>"&' in " ".join(ET.fromstring(app._repr_mimebundle_()["image/svg+xml"]).itertext())
+    assert '<b>"&' in " ".join(ET.fromstring(app._repr_mimebundle_()["text/html"]).itertext())
 
 
 @pytest.mark.parametrize("name", BUNDLED)

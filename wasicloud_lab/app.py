@@ -330,7 +330,12 @@ class Session:
 
 
 def _words(provider: Any) -> str | None:
+    """What serves an import, in a few words: its own summary, else where it comes from."""
     if provider is None:
         return None
-    summary = getattr(provider, "summary", None)
-    return str(summary() if callable(summary) else summary or getattr(provider, "__name__", type(provider).__name__))
+    summary = getattr(type(provider), "summary", None)
+    if summary is not None:
+        return str(summary(provider))
+    if type(provider).__module__.startswith(f"{__package__}.wasi"):
+        return "the lab"
+    return str(getattr(provider, "__name__", type(provider).__name__))

@@ -40,10 +40,9 @@ class OpenFile:
         """One holder less."""
         self._holders -= 1
         if not self._holders:
-            try:
-                os.close(self.fd)
-            finally:
-                self._slots.release()
+            fd, self.fd = self.fd, -1
+            self._slots.release()
+            os.close(fd)
 
     def read(self, length: int, offset: int) -> bytes:
         """Up to `length` bytes; empty at the end of the file."""
