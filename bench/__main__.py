@@ -60,7 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the lab side by side with its peers.")
     parser.add_argument("names", nargs="*", metavar="GROUP", help=f"only these: {', '.join(GROUPS)}")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under a minute")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="JSON goes there and the table to standard output; without it, JSON to standard output and the table to standard error")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE",
+        help="JSON goes there, the table to standard output (without it: JSON to standard output, the table to "
+        "standard error)",
+    )  # fmt: skip
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw a PNG (needs matplotlib)")
     parser.add_argument("--importtime", action="store_true", help="list what `import wasicloud_lab` spends its time on")
     return parser

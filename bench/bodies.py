@@ -72,7 +72,8 @@ def _lists(group: Group, data: bytes, rounds: int) -> None:
         echo = _stock()
         if app.call("echo", data) != data or bytes(echo(data)) != data:
             raise AssertionError("a list came back changed")
-        found = interleaved({"ours": lambda: timed(lambda: app.call("echo", data)), "stock": lambda: timed(lambda: echo(data))}, rounds)
+        actions = {"ours": lambda: timed(lambda: app.call("echo", data)), "stock": lambda: timed(lambda: echo(data))}
+        found = interleaved(actions, rounds)
     group.add("list_ours", "list<u8> of 1 MiB through an export, ours", found["ours"], "ms", 1e3)
     group.add("list_stock", "the same, stock binding", found["stock"], "ms", 1e3)
     group.add("list_ratio", "ours / stock", ratios(found["ours"], found["stock"]), "of stock")

@@ -1,7 +1,7 @@
 """uvicorn, set up as the lab sets it up, with "hello" in Python behind it: what the HTTP server alone costs.
 
-    python -m bench.hello direct PORT     answers in the event loop
-    python -m bench.hello thread PORT     answers after a hop to a thread and back, as every guest's call needs
+python -m bench.hello direct PORT     answers in the event loop
+python -m bench.hello thread PORT     answers after a hop to a thread and back, as every guest's call needs
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import httpx
 
 import wasicloud_lab as wl
@@ -10,7 +12,7 @@ from .measure import Run, each_timed, quantile
 from .report import Group
 
 NAME = "inprocess"
-TITLE = "In-process request: app.get(\"/\")"
+TITLE = 'In-process request: app.get("/")'
 
 GUESTS = ("tiny", "hello", "hello-rust")
 WORDS = {"tiny": "tiny (text format)", "hello": "hello (Go)", "hello-rust": "hello-rust"}
@@ -31,14 +33,16 @@ def run(run: Run) -> Group:
         for app in apps.values():
             for _ in range(300):
                 app.get("/").raise_for_status()
-        found = each_timed({name: lambda app=app: app.get("/") for name, app in apps.items()}, run.of(20, 6), 200)  # type: ignore[misc]
+        found = each_timed({name: partial(app.get, "/") for name, app in apps.items()}, run.of(20, 6), 200)
         for name, sample in found.items():
-            group.add(name, WORDS[name], sample, "µs", 1e6, f"99th of 100: {quantile(sample.values, 0.99) * 1e6:.0f} µs")
+            note = f"99 of 100 within {quantile(sample.values, 0.99) * 1e6:.0f} µs"
+            group.add(name, WORDS[name], sample, "µs", 1e6, note)
         with apps["tiny"].client() as ours, httpx.Client(transport=_Nothing(), base_url="http://x") as bare:
             clients = {"client": lambda: ours.get("/"), "httpx": lambda: bare.get("/")}
             each_timed(clients, 1, 100)
             whole = each_timed(clients, run.of(10, 3), 100)
-        group.add("client", "tiny through lab.client(app)", whole["client"], "µs", 1e6, "streams from a thread of its own")
+        note = "streams from a thread of its own"
+        group.add("client", "tiny through lab.client(app)", whole["client"], "µs", 1e6, note)
         group.add("httpx", "of which httpx.Client, nothing behind it", whole["httpx"], "µs", 1e6)
     tiny = found["tiny"].median
     group.target("inprocess.tiny", "tiny, median", tiny * 1e6, "<=", 150, "µs")

@@ -1,6 +1,6 @@
 """Load: `wrk` where it is installed, else a small generator of our own, in a process of its own, for all peers alike.
 
-    python -m bench.load URL CONNECTIONS SECONDS     prints what the own generator counted, as JSON
+python -m bench.load URL CONNECTIONS SECONDS     prints what the own generator counted, as JSON
 """
 
 from __future__ import annotations
@@ -111,10 +111,8 @@ async def _own(url: str, connections: int, seconds: float) -> Load:
     parts = urlsplit(url)
     request = f"GET {parts.path or '/'} HTTP/1.1\r\nhost: {parts.netloc}\r\n\r\n".encode()
     loop = asyncio.get_running_loop()
-    made = [
-        await loop.create_connection(lambda: _Connection(request), parts.hostname, parts.port)
-        for _ in range(connections)
-    ]
+    host, port = parts.hostname or "127.0.0.1", parts.port or 80
+    made = [await loop.create_connection(lambda: _Connection(request), host, port) for _ in range(connections)]
     started = time.perf_counter()
     await asyncio.sleep(seconds)
     elapsed = time.perf_counter() - started

@@ -124,7 +124,8 @@ def fresh_process(code: str, *arguments: str, options: Sequence[str] = (), timeo
         cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False,
     )  # fmt: skip
     if done.returncode:
-        raise RuntimeError(f"a fresh process ended with {done.returncode}: {(done.stderr.strip() or '-').splitlines()[-1]}")
+        last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise RuntimeError(f"a fresh process ended with {done.returncode}: {last}")
     return done.stdout if "importtime" not in options else done.stderr
 
 

@@ -46,29 +46,31 @@ def run(run: Run) -> Group:
         cases += [("hello-rust", "", "reuse"), ("echo", "x" * 10_000, "reuse"), ("tiny", "", "request")]
     worst_inside = worst_served = 0.0
     for guest, body, isolation in cases:
-        words = f"{guest}{', 10 kB posted' if body else ''}{', an instance a request' if isolation == 'request' else ''}"
+        words = (
+            guest + (", 10 kB posted" if body else "") + (", an instance a request" if isolation == "request" else "")
+        )
         key = f"{guest}_{isolation}"
         before, after = json.loads(fresh_process(_INPROCESS, guest, body, str(REQUESTS), isolation))
-        grown = group.add(f"{key}_inprocess", f"{words}, in-process", Sample((after - before,)), "MiB", 1 / 2**20, _total(after))
-        worst_inside = max(worst_inside, grown.value)
+        worst_inside = max(worst_inside, _add(group, f"{key}_inprocess", f"{words}, in-process", before, after))
         with peers.serving(peers.ours(guest, isolation)) as server:
             _requests(server.port, body)
             before = resident(server.pid)
             _requests(server.port, body)
             after = resident(server.pid)
-        grown = group.add(f"{key}_served", f"{words}, served", Sample((after - before,)), "MiB", 1 / 2**20, _total(after))
-        worst_served = max(worst_served, grown.value)
+        worst_served = max(worst_served, _add(group, f"{key}_served", f"{words}, served", before, after))
     if not run.quick:
         many = 20 * REQUESTS
         before, after = json.loads(fresh_process(_INPROCESS, "tiny", "", str(many), "reuse", timeout=120))
-        group.add("tiny_many", f"tiny, {many:,} requests in-process", Sample((after - before,)), "MiB", 1 / 2**20, _total(after))
+        _add(group, "tiny_many", f"tiny, {many:,} requests in-process", before, after)
     group.target("memory.inprocess", "in-process, the most of any guest", worst_inside, "<=", LIMIT, "MiB")
     group.target("memory.served", "served, the most of any guest", worst_served, "<=", LIMIT, "MiB")
     return group
 
 
-def _total(size: float) -> str:
-    return f"{size / 2**20:.0f} MiB in all at the end"
+def _add(group: Group, key: str, label: str, before: float, after: float) -> float:
+    """A figure of growth; answers the MiB."""
+    grown = Sample((after - before,))
+    return group.add(key, label, grown, "MiB", 1 / 2**20, f"{after / 2**20:.0f} MiB in all at the end").value
 
 
 def _requests(port: int, body: str) -> None:

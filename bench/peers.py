@@ -289,5 +289,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def _output(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=False
+    )
     return done.stdout + done.stderr

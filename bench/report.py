@@ -107,14 +107,14 @@ def as_json(about: dict[str, Any], groups: Sequence[Group]) -> dict[str, Any]:
 
 def all_met(groups: Sequence[Group]) -> bool:
     """Whether every target that was measured is met and no group failed."""
-    return all(target.met for group in groups for target in group.targets) and not any(
-        group.failed for group in groups
-    )
+    return all(target.met for group in groups for target in group.targets) and not any(group.failed for group in groups)
 
 
 def number(value: float, unit: str) -> str:
     """A number with as many digits as say something."""
-    if unit in ("requests/s", "bytes") or abs(value) >= 1000:
+    if unit == "of stock":
+        return f"{value:.3f}"
+    if unit == "requests/s" or abs(value) >= 1000:
         return f"{value:,.0f}"
     if abs(value) >= 100:
         return f"{value:.0f}"
@@ -130,8 +130,9 @@ def table(about: dict[str, Any], groups: Sequence[Group]) -> str:
 
 def _lines(about: dict[str, Any], groups: Sequence[Group]) -> Iterator[str]:
     machine, noise = about["machine"], about["noise"]
-    yield f"{about['date']}  {machine['cpu']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
-    yield ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    yield f"{about['date']}  {machine['cpu']}, {machine['cores']} cores, {machine['system']}"
+    versions = {"Python": machine["python"], **about["versions"]}
+    yield ", ".join(f"{name} {version}" for name, version in versions.items())
     yield (
         f"load average {noise['load_before']:.2f} before, {noise['load_after']:.2f} after; "
         f"the same Python loop took {noise['loop_ms']['low']:.1f} to {noise['loop_ms']['high']:.1f} ms"
@@ -143,7 +144,7 @@ def _lines(about: dict[str, Any], groups: Sequence[Group]) -> Iterator[str]:
         width = max((len(figure.label) for figure in group.figures), default=0)
         for figure in group.figures:
             line = f"  {figure.label:<{width}}  {number(figure.value, figure.unit):>9} {figure.unit:<10}"
-            if figure.low is not None and figure.high is not None:
+            if figure.samples > 1 and figure.low is not None and figure.high is not None:
                 line += f"  {number(figure.low, figure.unit)} to {number(figure.high, figure.unit)}"
             yield (line + (f"  ({figure.note})" if figure.note else "")).rstrip()
         for target in group.targets:

@@ -62,7 +62,8 @@ def run(run: Run) -> Group:
                 )  # fmt: skip
         for server in servers:
             memory = Sample((resident(server.pid),))
-            group.add(f"{server.peer.key}_memory", f"{server.peer.label}, memory after the load", memory, "MiB", 1 / 2**20)
+            label = f"{server.peer.label}, memory after the load"
+            group.add(f"{server.peer.key}_memory", label, memory, "MiB", 1 / 2**20)
         for server in servers:
             answer = Sample((server.seconds_to_answer,))
             group.add(f"{server.peer.key}_start", f"{server.peer.label}, start to first answer", answer, "s")
@@ -83,7 +84,8 @@ def _compare(group: Group) -> None:
     if ours is None:
         group.failed = "this package's own server did not start"
         return
-    for key, words in (("jco", "jco serve"), ("wasmtime", "wasmtime serve"), ("wasmtime_reuse", "wasmtime serve, instances reused")):
+    names = {"jco": "jco serve", "wasmtime": "wasmtime serve", "wasmtime_reuse": "wasmtime serve, instances reused"}
+    for key, words in names.items():
         peer = group.figure(f"{key}_16")
         if peer is not None:
             ratio = ours.value / peer.value

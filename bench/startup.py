@@ -78,7 +78,8 @@ def _stock(group: Group, times: int) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         settings = Path(folder) / "cache.toml"
         settings.write_text(f'[cache]\ndirectory = "{Path(folder).resolve().as_posix()}/compiled"\n', encoding="utf-8")
-        for key, label, cache in (("stock_compile", "compiled anew", ""), ("stock_cached", "its own cache, warm", str(settings))):
+        ways = (("stock_compile", "compiled anew", ""), ("stock_cached", "its own cache, warm", str(settings)))
+        for key, label, cache in ways:
             fresh_process(_STOCK, path, cache, timeout=120)
             sample = Sample(tuple(float(fresh_process(_STOCK, path, cache, timeout=120)) for _ in range(times)))
             group.add(key, f"stock binding, hello {label}, nothing wired", sample, "s")
@@ -89,4 +90,7 @@ def import_parts(count: int = 15) -> list[str]:
     output = fresh_process("import wasicloud_lab", options=("-X", "importtime"))
     rows = re.findall(r"import time:\s+(\d+) \|\s+(\d+) \| ( *)(\S+)", output)
     largest = sorted(rows, key=lambda row: -int(row[1]))[:count]
-    return [f"import {name}: {int(total) / 1000:.1f} ms, of which itself {int(own) / 1000:.1f} ms" for own, total, _, name in largest]
+    return [
+        f"import {name}: {int(total) / 1000:.1f} ms, of which itself {int(own) / 1000:.1f} ms"
+        for own, total, _, name in largest
+    ]

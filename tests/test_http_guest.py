@@ -323,7 +323,7 @@ def test_an_informational_status_on_a_response_is_a_trap(trouble: wl.App, code: 
 def test_head_tells_the_length_that_get_would_bring(lab: wl.Lab, app_name: str) -> None:
     app = lab.load(app_name)
     path = "/headers" if app_name == "echo" else "/"
-    head = app.head(path)
+    head = app.head(path)  # echo writes a body all the same
     assert (head.status_code, head.content) == (200, b"")
     assert int(head.headers["content-length"]) > 0
 
@@ -392,13 +392,56 @@ def test_a_final_status_is_no_informational_one(own_lab: wl.Lab) -> None:
     assert "informational" not in response.extensions
 
 
-def test_a_guest_of_a_later_wasi_version_is_served(own_lab: wl.Lab, httpx_hints: httpx.Response) -> None:
-    assert httpx_hints.status_code == 200
-
-
-@pytest.fixture
-def httpx_hints(own_lab: wl.Lab) -> Iterator[httpx.Response]:
-    """The same guest over a socket."""
+def test_a_guest_of_a_later_wasi_version_is_served(own_lab: wl.Lab) -> None:
     app = own_lab.load(EARLY_HINTS.replace("STATUS", "103").encode(), name="hints")
     with own_lab.serve(app, port=0) as server:
-        yield httpx.get(server.url)
+        assert httpx.get(server.url).status_code == 200
+
+
+#: A guest that makes `count` clock pollables, `ns` away each, and answers the first index that poll gives.
+POLLER = """
+(component
+  (import "wasi:io/poll@0.2.0" (instance $poll
+    (export "pollable" (type $p (sub resource)))
+    (export "poll" (func (param "in" (list (borrow $p))) (result (list u32))))))
+  (alias export $poll "pollable" (type $p))
+  (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+    (alias outer 1 $p (type $own))
+    (export "pollable" (type (eq $own)))
+    (export "subscribe-duration" (func (param "when" u64) (result (own $own))))))
+  (core module $memory (memory (export "memory") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+  (core instance $m (instantiate $memory))
+  (alias core export $m "memory" (core memory $mem))
+  (alias core export $m "realloc" (core func $realloc))
+  (core func $poll (canon lower (func $poll "poll") (memory $mem) (realloc $realloc)))
+  (core func $subscribe (canon lower (func $clock "subscribe-duration")))
+  (core func $drop (canon resource.drop $p))
+  (core module $guest
+    (import "h" "poll" (func $poll (param i32 i32 i32)))
+    (import "h" "subscribe" (func $subscribe (param i64) (result i32)))
+    (import "h" "drop" (func $drop (param i32)))
+    (import "h" "memory" (memory 1))
+    (func (export "first") (param $count i32) (param $ns i64) (result i32)
+      (local $i i32)
+      (loop $next
+        (i32.store (i32.mul (local.get $i) (i32.const 4)) (call $subscribe (local.get $ns)))
+        (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $count))))
+      (call $poll (i32.const 0) (local.get $count) (i32.const 512))
+      (local.set $i (i32.const 0))
+      (loop $next
+        (call $drop (i32.load (i32.mul (local.get $i) (i32.const 4))))
+        (br_if $next (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (local.get $count))))
+      (i32.load (i32.load (i32.const 512)))))
+  (core instance $g (instantiate $guest (with "h" (instance
+    (export "poll" (func $poll)) (export "subscribe" (func $subscribe)) (export "drop" (func $drop))
+    (export "memory" (memory $mem))))))
+  (func (export "first") (param "count" u32) (param "ns" u64) (result u32) (canon lift (core func $g "first"))))
+"""
+
+
+@pytest.mark.parametrize("ns", [0, 5_000_000], ids=["ready", "not yet"])
+@pytest.mark.parametrize("count", [1, 2, 3, 100])
+def test_a_guest_polls_several_things_at_once(own_lab: wl.Lab, count: int, ns: int) -> None:
+    poller = own_lab.load(POLLER.encode(), name="poller")
+    assert [poller.call("first", count, ns) for _ in range(3)] == [0, 0, 0]

@@ -20,7 +20,7 @@ from .host.component import Component
 from .host.engine import Limits
 from .host.instances import Instance
 from .host.pool import Pool
-from .host.types import World
+from .host.types import Interface, World
 from .message import Headers, Response, prepare
 from .wasi.http.exchange import BufferedExchange, Exchange
 from .wasi.http.streamed import StreamedExchange
@@ -96,7 +96,11 @@ class App:
     @property
     def wiring(self) -> dict[str, str | None]:
         """What each import is plugged into: a few words, or None where nothing provides it."""
-        return {name: _words(provider) for name, provider in self.pool.linker.provided.items()}
+        found = {name: _words(provider) for name, provider in self.pool.linker.provided.items()}
+        for name, item in self.world.imports.items():
+            if found[name] is None and isinstance(item, Interface) and not item.functions and not item.resources:
+                found[name] = "types only"
+        return found
 
     @cached_property
     def handler(self) -> str | None:
@@ -173,7 +177,7 @@ class App:
             exchange.status,
             [(name.encode(), value) for name, value in exchange.response_headers],
             chunks[0] if len(chunks) == 1 else b"".join(chunks),
-            (exchange.method, f"http://{exchange.authority}{exchange.path_with_query}"),
+            (exchange.method, f"{exchange.scheme}://{exchange.authority}{exchange.path_with_query}"),
         )
         response.elapsed = timedelta(seconds=time.perf_counter() - started)
         if exchange.trailers:

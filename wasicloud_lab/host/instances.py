@@ -188,6 +188,11 @@ class Instance:
 
 def _reason(message: str) -> str:
     """The one line of a wasmtime error that says what happened."""
+    if "fuel allocated for hostcalls" in message:
+        return (
+            "it passed more to the host in one call than wasmtime copies (128 MiB, of which each element of a list "
+            "takes 32 bytes, so about 4 million bytes); it has to pass less at a time"
+        )
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     for line in lines:
         if "wasm trap:" in line:

@@ -12,13 +12,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import GuestCancelled, GuestTimeout
+from ..errors import GuestCancelled, GuestOutOfMemory, GuestTimeout
 
 #: Every open store by the address of its wasmtime context, which is what a callback is handed.
 STORES: dict[int, StoreState] = {}
 
-#: A guest that holds more handles than this leaks them; its instance is not used again.
+#: A guest that holds more handles than this after a call leaks them; its instance is not used again.
 HANDLE_LIMIT = 10_000
+
+#: Handles that one store may hold at once: each is an object in the host's memory.
+HANDLES_AT_ONCE = 100_000
 
 _local = threading.local()
 
@@ -86,6 +89,10 @@ class StoreState:
 
     def insert(self, resource: Any) -> int:
         """Puts a host object in the handle table; answers its representation."""
+        if len(self.handles) >= HANDLES_AT_ONCE:
+            raise GuestOutOfMemory(
+                f"the guest holds {HANDLES_AT_ONCE:,} handles to host resources, the most it may; it has to drop some"
+            )
         rep = self._next
         self._next = rep + 1 if rep < 0xFFFF_FFFF else 1
         while rep in self.handles:

@@ -118,7 +118,7 @@ def _interface_body(interface: Interface, owners: dict[object, tuple[str, str]])
             elif not isinstance(item, Resource):
                 own_types.append((name, item))  # type: ignore[arg-type]
     names = _Names(named)
-    lines = [f"  use {_use_path(owner)}.{{{', '.join(used)}}};" for owner, used in uses.items()]
+    lines = [f"  use {_use_path(owner, interface.name)}.{{{', '.join(used)}}};" for owner, used in uses.items()]
     lines += aliases
     for name, ty in own_types:
         lines += _definition(name, ty, names)
@@ -131,11 +131,13 @@ def _interface_body(interface: Interface, owners: dict[object, tuple[str, str]])
     return lines
 
 
-def _use_path(interface_name: str) -> str:
-    parsed = InterfaceName.parse(interface_name)
-    assert parsed is not None
-    version = f"@{parsed.version}" if parsed.version else ""
-    return f"{parsed.package}/{escape(parsed.interface)}{version}"
+def _use_path(owner: str, user: str) -> str:
+    """How an interface names another: in its own package without the package."""
+    there, here = InterfaceName.parse(owner), InterfaceName.parse(user)
+    assert there is not None
+    if here is not None and (there.package, there.version) == (here.package, here.version):
+        return escape(there.interface)
+    return f"{there.package}/{escape(there.interface)}" + (f"@{there.version}" if there.version else "")
 
 
 def _definition(name: str, ty: Type, names: _Names) -> list[str]:

@@ -183,7 +183,7 @@ class Descriptor:
 
     @answers
     def stat_at(self, path_flags: frozenset[str], path: str) -> DescriptorStat:
-        with place(self._directory(), path, "symlink-follow" in path_flags) as found:
+        with place(self._directory(), path, _follows(path_flags, path)) as found:
             return descriptor_stat(found.stat())
 
     @answers
@@ -204,7 +204,7 @@ class Descriptor:
         data_modification_timestamp: Variant,
     ) -> None:
         self._check_writable()
-        with place(self._directory(), path, "symlink-follow" in path_flags) as found:
+        with place(self._directory(), path, _follows(path_flags, path)) as found:
             times = new_times(found.stat(), data_access_timestamp, data_modification_timestamp)
             name, where = found.at()
             os.utime(name, ns=times, **where, **_no_follow(os.utime))
@@ -221,7 +221,7 @@ class Descriptor:
 
     @answers
     def metadata_hash_at(self, path_flags: frozenset[str], path: str) -> MetadataHash:
-        with place(self._directory(), path, "symlink-follow" in path_flags) as found:
+        with place(self._directory(), path, _follows(path_flags, path)) as found:
             return metadata_hash(found.stat())
 
     # --- what is in a folder -----------------------------------------------------------------------
@@ -235,7 +235,7 @@ class Descriptor:
         directory = self._directory()
         if flags & {"write", "mutate-directory"} or open_flags & {"create", "truncate"}:
             self._check_writable()
-        follow = "symlink-follow" in path_flags and not {"create", "exclusive"} <= open_flags
+        follow = _follows(path_flags, path) and not {"create", "exclusive"} <= open_flags
         take_slot(self._slots)
         try:
             with place(directory, path, follow) as found:
@@ -363,6 +363,10 @@ def open_place(
         os.lstat(path)  # says so where there is nothing at all
         raise failure("not-directory")
     return OpenFile(os.open(path, mode | _SAFE, 0o666), path, slots)
+
+
+def _follows(path_flags: frozenset[str], path: str) -> bool:
+    return "symlink-follow" in path_flags or path.endswith("/")
 
 
 def _no_follow(function: Callable[..., Any]) -> dict[str, Any]:

@@ -173,8 +173,8 @@ def _walk(passed: list[Directory], path: str, follow: bool) -> Place:
             links += 1
             if links > LINK_LIMIT:
                 raise failure("loop")
+            must_be_directory = must_be_directory or (not pending and target.endswith("/"))
             pending.extendleft(reversed(components(target)))
-            must_be_directory = must_be_directory or target.endswith("/")
         elif not pending:
             return Place(passed[-1], part, must_be_directory)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ...errors import Err, RequestError
+from ...errors import Err, GuestOutOfMemory, RequestError
 from ...host.interface import resource
 from ...host.values import Variant
 
@@ -17,6 +17,9 @@ Header = tuple[str, bytes]
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _BAD_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+#: Bytes of names and values that one `fields` may hold.
+SIZE_LIMIT = 1024 * 1024
 
 #: Names that belong to the connection and not to the message: the host sets them, a guest may not.
 FORBIDDEN = frozenset(
@@ -77,11 +80,12 @@ class Fields:
         immutable: changes are refused, as for the headers of a request that came in.
     """
 
-    __slots__ = ("entries_list", "immutable")
+    __slots__ = ("_size", "entries_list", "immutable")
 
     def __init__(self, entries: list[Header] | None = None, immutable: bool = False) -> None:
         self.entries_list = [] if entries is None else entries
         self.immutable = immutable
+        self._size = _size(self.entries_list) if entries and not immutable else 0
 
     @staticmethod
     def from_list(entries: list) -> Fields:  # type: ignore[type-arg]
@@ -101,14 +105,18 @@ class Fields:
     def set(self, name: str, values: list) -> None:  # type: ignore[type-arg]
         name = self._changeable(name, values)
         kept = [entry for entry in self.entries_list if entry[0] != name]
-        self.entries_list[:] = kept + [(name, value) for value in values]
+        self._size = 0
+        self._count(kept := [*kept, *((name, value) for value in values)])
+        self.entries_list[:] = kept
 
     def delete(self, name: str) -> None:
         name = self._changeable(name, ())
         self.entries_list[:] = [entry for entry in self.entries_list if entry[0] != name]
 
     def append(self, name: str, value: bytes) -> None:
-        self.entries_list.append((self._changeable(name, (value,)), value))
+        entry = (self._changeable(name, (value,)), value)
+        self._count((entry,))
+        self.entries_list.append(entry)
 
     def entries(self) -> list[Header]:
         return self.entries_list
@@ -127,6 +135,11 @@ class Fields:
                 return value
         return None
 
+    def _count(self, entries: Iterable[Header]) -> None:
+        self._size += _size(entries)
+        if self._size > SIZE_LIMIT:
+            raise GuestOutOfMemory(f"the guest put more than {SIZE_LIMIT} bytes into the fields of one message")
+
     def _changeable(self, name: str, values: Iterable[bytes]) -> str:
         if self.immutable:
             raise Err(_IMMUTABLE)
@@ -136,6 +149,11 @@ class Fields:
         if name in FORBIDDEN:
             raise Err(_FORBIDDEN)
         return name
+
+
+def _size(entries: Iterable[Header]) -> int:
+    """Bytes of names and values, with 32 for each entry."""
+    return sum(len(name) + len(value) + 32 for name, value in entries)
 
 
 def content_length(fields: list[Header]) -> int | None:
