@@ -39,13 +39,15 @@ class Upstream(Mapping[str, str]):
 
 def test_a_guest_reads_its_settings() -> None:
     with python_guest(config={"animal": "dog", "größe": "ß"}) as run:
-        assert run("python", "answer = store.get('animal'), store.get('größe'), store.get('none')") == "('dog', 'ß', None)"
+        assert (
+            run("python", "answer = store.get('animal'), store.get('größe'), store.get('none')") == "('dog', 'ß', None)"
+        )
         assert run("python", "answer = dict(store.get_all())") == "{'animal': 'dog', 'größe': 'ß'}"
     with python_guest() as run:
         assert run("python", "answer = store.get('animal'), store.get_all()") == "(None, [])"
 
 
-@pytest.mark.parametrize("error, tag", [(OSError("no route"), "io"), (RuntimeError("refused"), "upstream")])
+@pytest.mark.parametrize(("error", "tag"), [(OSError("no route"), "io"), (RuntimeError("refused"), "upstream")])
 def test_a_failing_source_is_the_guests_error(error: Exception, tag: str) -> None:
     for call in (lambda: Config(Upstream(error)).get("a"), Config(Upstream(error)).get_all):
         assert error_of(call) == Variant(tag, str(error))
@@ -72,11 +74,13 @@ def test_the_draft_that_was_called_runtime() -> None:
       (core module $libc (memory (export "memory") 1) (data (i32.const 0) "animal")
         (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
       (core instance $libc (instantiate $libc))
-      (core func $get (canon lower (func $config "get") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+      (alias core export $libc "memory" (core memory $memory))
+      (core func $get (canon lower (func $config "get") (memory $memory) (realloc (core func $libc "realloc"))))
       (core module $m (import "" "get" (func $get (param i32 i32 i32))) (import "" "memory" (memory 1))
         (func (export "run") (result i32) (call $get (i32.const 0) (i32.const 6) (i32.const 64)) (i32.const 68)))
-      (core instance $i (instantiate $m (with "" (instance (export "get" (func $get)) (export "memory" (memory $libc "memory"))))))
-      (func (export "run") (result (option string)) (canon lift (core func $i "run") (memory (core memory $libc "memory")))))"""
+      (core instance $i (instantiate $m
+        (with "" (instance (export "get" (func $get)) (export "memory" (memory $memory))))))
+      (func (export "run") (result (option string)) (canon lift (core func $i "run") (memory $memory))))"""
     pool = Pool(Component(wat.encode(), "draft"), [Config({"animal": "dog"})], {}, Limits())
     with pool.instance() as instance:
         assert instance.call(pool.export("run"), ()) == "dog"

@@ -10,7 +10,7 @@ import httpx
 
 from .errors import Err
 from .wasi.http.bodies import BodySource, BytesSource, IteratorSource
-from .wasi.http.fields import request_headers
+from .wasi.http.fields import Header, request_headers
 from .wasi.http.streamed import BlockingReader, StreamedExchange, broken
 from .wasi.io import stream_failed
 from .wasi.pipe import Pipe
@@ -32,13 +32,14 @@ def _exchange(app: App, request: httpx.Request, body: BodySource) -> StreamedExc
     )
 
 
-def _response(exchange: StreamedExchange, stream: httpx.SyncByteStream | httpx.AsyncByteStream) -> httpx.Response:
+def _response(exchange: StreamedExchange, stream: _Stream | _AsyncStream) -> httpx.Response:
     assert exchange.status is not None
     return httpx.Response(
         exchange.status,
         headers=[(name.encode(), value) for name, value in exchange.response_headers],
         stream=stream,
-        extensions={"trailers": exchange.pipe, "informational": exchange.informational},
+        # The list of trailers is filled when the body has been read.
+        extensions={"trailers": stream.trailers, "informational": exchange.informational},
     )
 
 
@@ -56,11 +57,16 @@ class ComponentTransport(httpx.BaseTransport):
         """
         stream = request.stream
         assert isinstance(stream, httpx.SyncByteStream)
-        body = BytesSource(request.content) if hasattr(request, "_content") else IteratorSource(iter(stream))
+        whole = isinstance(stream, httpx.ByteStream)
+        body = BytesSource(b"".join(stream)) if whole else IteratorSource(iter(stream))
         exchange = _exchange(self.app, request, body)
         reader = BlockingReader(exchange)
         self.app.start(exchange)
-        reader.head()
+        try:
+            reader.head()
+        except BaseException:  # Ctrl-C among them: nobody waits for the guest any more
+            exchange.hang_up()
+            raise
         return _response(exchange, _Stream(exchange, reader))
 
 
@@ -68,9 +74,11 @@ class _Stream(httpx.SyncByteStream):
     def __init__(self, exchange: StreamedExchange, reader: BlockingReader) -> None:
         self._exchange = exchange
         self._reader = reader
+        self.trailers: list[Header] = []
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._reader.chunks()
+        yield from self._reader.chunks()
+        self.trailers += self._exchange.trailers or ()
 
     def close(self) -> None:
         if not self._exchange.returned:
@@ -180,7 +188,12 @@ class AsyncComponentTransport(httpx.AsyncBaseTransport):
 
         self.app.start(exchange)
         feeding = loop.create_task(feed())
-        await reader.head()
+        try:
+            await reader.head()
+        except BaseException:
+            feeding.cancel()
+            exchange.hang_up()
+            raise
         return _response(exchange, _AsyncStream(exchange, reader, feeding))
 
 
@@ -189,9 +202,12 @@ class _AsyncStream(httpx.AsyncByteStream):
         self._exchange = exchange
         self._reader = reader
         self._feeding = feeding
+        self.trailers: list[Header] = []
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._reader.chunks()
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._reader.chunks():
+            yield chunk
+        self.trailers += self._exchange.trailers or ()
 
     async def aclose(self) -> None:
         if not self._exchange.returned:

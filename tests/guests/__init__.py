@@ -44,12 +44,12 @@ def _built(sources: list[Path]) -> Path:
     digest = hashlib.sha256(version("componentize-py").encode())
     for file in (*sources, *packages):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
-    target = Path(tempfile.gettempdir()) / f"wasicloud-lab-guests-{_user()}" / f"python-wasi-{digest.hexdigest()[:16]}.wasm"
+    folder = Path(tempfile.gettempdir()) / f"wasicloud-lab-guests-{_user()}"
+    target = folder / f"python-wasi-{digest.hexdigest()[:16]}.wasm"
     if not target.exists():
-        target.parent.mkdir(mode=0o700, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-            built = _componentize(Path(folder), sources, packages)
-            os.replace(built, target)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            os.replace(_componentize(Path(work), sources, packages), target)
     return target
 
 

@@ -104,7 +104,8 @@ def _compile(data: bytes, digest: str, name: str, progress: Progress) -> tuple[w
     path = cache_dir() / f"wasmtime-{wasmtime_version()}" / f"{digest}.cwasm"
     if path.is_file():
         # A file from another machine or build is refused by wasmtime: then it is compiled anew.
-        with contextlib.suppress(wasmtime.WasmtimeError):
+        with contextlib.suppress(wasmtime.WasmtimeError, OSError):
+            os.utime(path)  # the cache is trimmed of what was not used for long
             return wc.Component.deserialize_file(engine(), str(path)), True
     with progress(name, len(data)):
         try:

@@ -12,7 +12,7 @@ from wasmtime import component as wc
 
 from ..errors import Err
 from . import capi
-from .canonical import compile_type, result_codec
+from .canonical import compile_type, outcome_lowers
 from .running import Running
 from .state import STORES, StoreState, release
 from .types import Function, ResultOf
@@ -93,7 +93,7 @@ def _host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Call
     lower: Any = None
     lower_err: Any = None
     if isinstance(ty.result, ResultOf):
-        lower, lower_err = result_codec(ty.result)
+        lower, lower_err = outcome_lowers(ty.result)
     elif ty.result is not None:
         lower = compile_type(ty.result)[1]
     bytes_at = capi.bytes_at

@@ -52,6 +52,7 @@ class Instance:
     def __init__(self, component: Component, linker: BoundLinker, limits: Limits) -> None:
         self.component = component
         self.limits = limits
+        self._linker = linker  # its callbacks must outlive the store that calls them
         self.broken = False
         self.calls = 0
         self._functions: dict[str, wc.Func] = {}
@@ -129,6 +130,10 @@ class Instance:
         self.broken = True
         self.state.close()
         self._store.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_store", None) is not None and not self.broken:
+            self.close()
 
     def _find(self, export: Export) -> wc.Func:
         found = self._native.get_func(self._store, export.index) if export.index else None

@@ -14,9 +14,9 @@ import wasmtime
 from wasmtime import component as wc
 
 from ..errors import Err
-from .canonical import ValueMismatch, byte_view
 from .resources import GuestResource, resource_number
 from .running import Running
+from .scalars import ValueMismatch, byte_view
 from .state import StoreState, current, release
 from .types import (
     EnumOf,
