@@ -156,7 +156,7 @@ def test_a_plain_function_that_nobody_provides_traps_with_its_name(own_lab: wl.L
 
 def test_a_plain_function_of_another_shape_is_a_link_error(own_lab: wl.Lab) -> None:
     own_lab.provide(add_up=lambda a: a)
-    with pytest.raises(wl.LinkError, match="add-up with 2 argument"):
+    with pytest.raises(wl.LinkError, match=r"add-up with 2 argument\(s\) \(a, b\), but .*add_up"):
         own_lab.load(ADDER)
 
 
@@ -436,11 +436,8 @@ def test_of_two_given_one_comes_back_as_the_same_object(tickets: wl.App, office:
 
 
 def test_an_object_of_a_subclass_passes_too(tickets: wl.App, office: Any) -> None:
-    class Golden(office.Ticket):  # type: ignore[name-defined,misc]
-        def name(self) -> str:
-            return "golden"
-
-    assert tickets.call("peek", Golden("x")) == "golden"
+    golden = type("Golden", (office.Ticket,), {})("golden")
+    assert tickets.call("choose", office.Ticket("plain"), golden) is golden
 
 
 @pytest.mark.parametrize("given", [object(), None, 5, "ticket"])
@@ -454,7 +451,7 @@ def test_a_resource_of_another_class_is_refused(tickets: wl.App) -> None:
     stranger = ticketing().Ticket("elsewhere")
     other = wl.resource(type("Other", (), {}))()
     for given in (stranger, other):
-        with pytest.raises((TypeError, ValueError)):
+        with pytest.raises(TypeError, match="resource"):
             tickets.call("peek", given)
     assert tickets.call("make-and-drop", "next") == "next"
 
@@ -537,7 +534,7 @@ class HostSide:
         ("id-string", "Zoë 🐹"),
         ("id-bytes", bytes(range(256)) * 300),
         ("id-option-option", wl.Some(None)),
-        ("id-point", (3, -4)),
+        ("id-nested-list", [b"", b"x"]),
         ("id-shape", wl.Variant("label", "x")),
         ("id-access", frozenset({"read", "run"})),
         ("id-colours", ["red", "blue"]),
@@ -547,3 +544,8 @@ class HostSide:
 def test_values_pass_through_a_host_interface(own_lab: wl.Lab, function: str, value: Any) -> None:
     app = own_lab.load("shapes", providers=[HostSide()])
     assert app.call(f"lab:shapes/through-host#{function}", value) == value
+
+
+def test_a_record_passes_through_a_host_interface(own_lab: wl.Lab) -> None:
+    app = own_lab.load("shapes", providers=[HostSide()])
+    assert app.call("lab:shapes/through-host#id-point", {"x": 3, "y": -4}) == (3, -4)

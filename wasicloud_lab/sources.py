@@ -77,5 +77,5 @@ def _fetch(url: str) -> bytes:
                 if len(data) > FETCH_LIMIT:
                     raise ComponentError(f"{url} is larger than {FETCH_LIMIT} bytes, the most that is fetched")
             return bytes(data)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ComponentError(f"{url} can't be fetched: {error}") from None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import wasmtime
+from wasmtime import _ffi as ffi
 
 from .state import StoreState
 
@@ -68,6 +69,9 @@ def engine() -> wasmtime.Engine:
             config.epoch_interruption = True
             # Guests come from anywhere: a deep recursion must end as a trap with room to spare.
             config.max_wasm_stack = 512 * 1024
+            # WASI 0.2 is synchronous. With this on, wasmtime 50 traps a guest whose call lends the host two
+            # handles at once ("deferred host scope has no call context"), as `poll` with two pollables does.
+            ffi.wasmtime_config_concurrency_support_set(config.ptr(), False)
             _engine = wasmtime.Engine(config)
         return _engine
 

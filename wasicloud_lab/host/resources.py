@@ -93,7 +93,8 @@ def lower_handle(state: StoreState, out: int, value: Any, owned: bool) -> None:
     number = getattr(value, "_resource_number", None)
     if number is None:
         if isinstance(value, GuestResource):
-            pointer = capi.any_clone(_address(value.native_for(state, owned)))
+            native = value.native_for(state, owned)  # kept here: given away, nothing else holds it
+            pointer = capi.any_clone(_address(native))
             ctypes.c_void_p.from_address(out).value = pointer
             return
         number = resource_number(type(value))

@@ -85,6 +85,8 @@ class Server:
     def _listen(self) -> socket.socket:
         if self._socket is not None:
             return self._socket
+        if not 0 <= self.port <= 65535:  # getaddrinfo would take what is left of it in 16 bits
+            raise ServeError(f"{self.host}:{self.port} can't be served on: a port is a number from 0 to 65535")
         try:
             family, kind, proto, _, address = socket.getaddrinfo(
                 self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -351,7 +351,7 @@ def open_place(
         mode |= getattr(os, name, 0) if flag in flags else 0
     path, where = found.at()
     if found.directory.fd is not None:
-        fd = os.open(path, mode | _SAFE | (os.O_DIRECTORY if folder else 0), 0o666, **where)
+        fd = os.open(path, mode | _SAFE | (getattr(os, "O_DIRECTORY", 0) if folder else 0), 0o666, **where)
         return Directory("", fd) if stat.S_ISDIR(os.fstat(fd).st_mode) else OpenFile(fd, "", slots)
     if found.directory.link(found.name) is not None:
         raise failure("exist" if "exclusive" in open_flags else "loop")
