@@ -292,4 +292,4 @@ def _output(*command: str) -> str:
     done: subprocess.CompletedProcess[str] = subprocess.run(
         command, capture_output=True, text=True, timeout=30, check=False
     )
-    return done.stdout + done.stderr
+    return f"{done.stdout}{done.stderr}"

@@ -375,6 +375,39 @@ async def test_an_async_client_raises_the_guest_s_fault(trouble: wl.App) -> None
         assert (await client.get("/")).status_code == 200
 
 
+@pytest.mark.anyio
+async def test_a_cancelled_request_ends_its_guest(lab: wl.Lab) -> None:
+    import anyio
+
+    app = lab.load("echo", name="one worker", workers=1, deadline=None)
+    async with app.aclient(timeout=None) as client:
+        with anyio.move_on_after(0.2) as gave_up:
+            await client.get("/slow?before=600000")
+        assert gave_up.cancelled_caught
+        with anyio.fail_after(60):  # the only worker is free again
+            assert (await client.get("/headers")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_an_async_body_is_let_go_when_the_guest_fails(trouble: wl.App) -> None:
+    import anyio
+
+    closed = anyio.Event()
+
+    async def body():  # type: ignore[no-untyped-def]
+        try:
+            yield b"first"
+            await anyio.sleep_forever()
+        finally:
+            closed.set()
+
+    async with trouble.aclient() as client:
+        with pytest.raises(wl.GuestTrap):
+            await client.post("/trap", content=body())
+    with anyio.fail_after(60):
+        await closed.wait()
+
+
 # --- plain functions and guest resources -------------------------------------------------------------
 
 

@@ -91,7 +91,11 @@ def test_an_import_of_a_core_module_is_refused_by_its_name(own_lab: wl.Lab) -> N
 
 
 def test_a_feature_of_wasi_0_3_says_so(own_lab: wl.Lab) -> None:
-    refused(own_lab, b'(component (import "f" (func async (param "s" (stream u8)))))', "uses a feature that this host does not have: .*stream")
+    refused(
+        own_lab,
+        b'(component (import "f" (func async (param "s" (stream u8)))))',
+        "uses a feature that this host does not have: .*stream",
+    )
 
 
 # --- the place ---------------------------------------------------------------------------------------
@@ -162,7 +166,9 @@ def test_workers_are_a_number_above_zero(own_lab: wl.Lab, workers: Any) -> None:
         own_lab.load("tiny", workers=workers)
 
 
-@pytest.mark.parametrize("entry", ["", "http://example.com", "user@example.com", "example.com:99999", "example.com:http"])
+@pytest.mark.parametrize(
+    "entry", ["", "http://example.com", "user@example.com", "example.com:99999", "example.com:http"]
+)
 def test_an_entry_of_an_allow_list_that_is_none_is_refused(own_lab: wl.Lab, entry: str) -> None:
     with pytest.raises(ValueError, match=re.escape(repr(entry))):
         own_lab.load("echo", allow_http=[entry])

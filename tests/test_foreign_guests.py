@@ -179,7 +179,9 @@ def test_it_is_served(url: str, language: str) -> None:
 def test_several_instances_answer_at_once(
     lab: wl.Lab, built: dict[str, Path], language: str, isolation: str | None
 ) -> None:
-    app = lab.load(built[language], name=f"{language} many", deadline=60, **({"isolation": isolation} if isolation else {}))
+    app = lab.load(
+        built[language], name=f"{language} many", deadline=60, **({"isolation": isolation} if isolation else {})
+    )
 
     def ask(n: int) -> bool:
         return app.post("/", content=f"{n}").text == f"{n}" and app.get("/").text == GREETINGS[language]

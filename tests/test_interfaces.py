@@ -117,7 +117,9 @@ def test_one_class_serves_several_names(own_lab: wl.Lab) -> None:
         assert own_lab.load(guest(name)).call("ask") == 42
 
 
-@pytest.mark.parametrize("name", ["", "thought", "acme:thought", "acme:deep/thought@", "Acme:deep/thought", "a:b/c@1@2"])
+@pytest.mark.parametrize(
+    "name", ["", "thought", "acme:thought", "acme:deep/thought@", "Acme:deep/thought", "a:b/c@1@2"]
+)
 def test_a_name_that_is_none_is_refused_where_it_is_written(name: str) -> None:
     with pytest.raises(ValueError, match="not the name of an interface"):
         wl.interface(name)
@@ -277,7 +279,9 @@ def test_a_resource_without_a_class_is_a_link_error(own_lab: wl.Lab) -> None:
             return ""
 
     own_lab.provide(Ticketing())
-    with pytest.raises(wl.LinkError, match="Ticketing serves lab:shapes/ticketing but has no class for its resource 'ticket'"):
+    with pytest.raises(
+        wl.LinkError, match="Ticketing serves lab:shapes/ticketing but has no class for its resource 'ticket'"
+    ):
         own_lab.load("shapes")
 
 

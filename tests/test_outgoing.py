@@ -381,7 +381,9 @@ def test_a_lone_text_is_one_entry() -> None:
     assert [rule.host for rule in AllowList("example.com").rules] == ["example.com"]
 
 
-@pytest.mark.parametrize("entry", ["", "  ", "http://example.com", "example.com/path", "a@b", "host:port", "host:70000"])
+@pytest.mark.parametrize(
+    "entry", ["", "  ", "http://example.com", "example.com/path", "a@b", "host:port", "host:70000"]
+)
 def test_an_entry_that_is_none_is_refused_and_shown(entry: str) -> None:
     with pytest.raises(ValueError, match="'"):
         Rule.parse(entry)

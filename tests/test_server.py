@@ -485,6 +485,16 @@ def test_a_client_that_goes_ends_even_an_endless_loop(lab: wl.Lab) -> None:
         assert httpx.get(server.url, timeout=60).status_code == 200
 
 
+def test_a_client_that_goes_while_it_queues_never_runs(lab: wl.Lab) -> None:
+    app = lab.load("trouble", name="queueing", workers=1, deadline=None)
+    with lab.serve(app, port=0) as server, Wire(server.url) as first:
+        first.send("GET /sleep?ms=500 HTTP/1.1\nHost: x\n\n")
+        with Wire(server.url) as second:
+            second.send("GET /loop HTTP/1.1\nHost: x\n\n")
+        assert first.response()[0] == 200
+        assert httpx.get(server.url, timeout=60).status_code == 200
+
+
 # --- starting and stopping ---------------------------------------------------------------------------
 
 

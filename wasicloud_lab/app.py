@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from .drawing import world_svg, world_tree
-from .errors import LinkError
+from .errors import GuestError, LinkError
 from .host.component import Component
 from .host.engine import Limits
 from .host.instances import Instance
@@ -42,6 +42,10 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     isolation: str = "reuse"
     workers: int = 16
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.workers, int) or self.workers < 1:
+            raise ValueError(f"workers is a whole number above 0; got {self.workers!r}")
 
 
 class App:
@@ -252,17 +256,24 @@ class App:
                 pool = self._pool
         return pool
 
-    def run(self, exchange: Exchange, deadline: float | None = -1) -> None:
-        """Runs one exchange through the guest, in this thread.
-
+    def check_handler(self) -> None:
+        """
         Raises:
-            LinkError, GuestError: as for `request`.
+            LinkError: the component exports no HTTP handler, so it can't answer requests.
         """
         if self.handler is None:
             raise LinkError(
                 f"{self.name} exports no {HANDLER}, so it can't answer requests; "
                 f"it exports {', '.join(self.world.exports) or 'nothing'} (app.call calls a function)"
             )
+
+    def run(self, exchange: Exchange, deadline: float | None = -1) -> None:
+        """Runs one exchange through the guest, in this thread.
+
+        Raises:
+            LinkError, GuestError: as for `request`.
+        """
+        self.check_handler()
         pool = self.pool
         instance = pool.take()
         try:
@@ -273,12 +284,19 @@ class App:
                 context=exchange,
                 deadline=deadline,
             )
+            try:
+                exchange.check(self.name)
+            except GuestError as error:  # no trap, yet nothing says what state the guest is in
+                error.stderr = instance.state.stderr.decode(errors="replace")
+                instance.broken = True
+                raise
         finally:
             pool.give_back(instance)
-        exchange.check(self.name)
 
     def start(self, exchange: StreamedExchange, deadline: float | None = -1) -> None:
         """Runs one exchange in a thread of the app's own; the exchange tells its reader what comes."""
+        if self._closed:
+            raise LinkError(f"{self.name} has been closed; load it again")
         self._threads.submit(self._run_streamed, exchange, deadline)
 
     def _run_streamed(self, exchange: StreamedExchange, deadline: float | None) -> None:

@@ -93,16 +93,16 @@ class Frame:
     Attributes:
         function: the function's name, or `wasm-function[12]` where the guest carries no names.
         module: the core module's name, if it has one.
-        offset: bytes into the core module.
+        offset: bytes into the core module; None where wasmtime does not know.
     """
 
     function: str
     module: str | None
-    offset: int
+    offset: int | None
 
     def __str__(self) -> str:
         place = f"{self.module}!" if self.module else ""
-        return f"{place}{self.function} @ {self.offset:#x}"
+        return f"{place}{self.function}" + ("" if self.offset is None else f" @ {self.offset:#x}")
 
 
 class GuestError(LabError):

@@ -57,6 +57,8 @@ class BoundLinker:
             for name, item in world.imports.items():
                 if isinstance(item, Function):
                     self.provided[name] = functions.get(name)
+                    if name in functions:
+                        check_shape(functions[name], name, name, item, functions[name])
                     self._keep.append(
                         boundary.add_function(root, name, name, item, functions.get(name) or _nobody(name))
                     )
@@ -124,13 +126,15 @@ def resolve(
 
 
 def _nobody(label: str) -> Callable[..., Any]:
-    interface_name, _, _ = label.partition("#")
+    interface_name, hash_sign, _ = label.partition("#")
+    how = (
+        f"provide it with lab.provide(…), from a class with @wl.interface({interface_name!r})"
+        if hash_sign
+        else f"provide it with lab.provide({snake(label)}=…)"
+    )
 
     def nobody(*_: Any) -> Any:
-        raise GuestTrap(
-            f"the guest called {label}, which nothing provides here; "
-            f"provide it with lab.provide(…), from a class with @wl.interface({interface_name!r})"
-        )
+        raise GuestTrap(f"the guest called {label}, which nothing provides here; {how}")
 
     return nobody
 
@@ -141,9 +145,10 @@ def check_shape(target: Any, interface_name: str, function_name: str, ty: Functi
     Raises:
         LinkError: it is missing, takes another number of arguments, or says another type for one.
     """
-    where = f"{interface_name}#{function_name}"
+    where = f"{interface_name}#{function_name}" if interface_name != function_name else function_name
     wants = ", ".join(name for name, _ in ty.params if name != "self")
-    there = type(provider).__name__
+    plain = target is provider  # a function given by itself, for an import that is one
+    there = f"{snake(function_name)}=…" if plain else type(provider).__name__
     if not callable(target):
         raise LinkError(
             f"the component calls {where}({wants}), but {there} has no "

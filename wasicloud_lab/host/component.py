@@ -119,7 +119,7 @@ def _compile(data: bytes, digest: str, name: str, progress: Progress) -> tuple[w
 def _explain(name: str, message: str) -> str:
     lines = [line.strip() for line in message.splitlines() if line.strip() and line.strip() != "Caused by:"]
     reason = "; ".join(line.removeprefix("0: ").removeprefix("1: ") for line in lines[:3])
-    if "unexpected end" in message or "unexpected EOF" in message or "extends past end" in message:
+    if "unexpected end" in message or "unexpected EOF" in message or "out of bounds (bound" in message:
         return f"{name} is truncated: {reason}"
     if "feature" in message or "support" in message or "async" in message:
         return f"{name} uses a feature that this host does not have: {reason}"

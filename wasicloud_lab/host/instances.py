@@ -11,7 +11,7 @@ import wasmtime
 from wasmtime import _ffi as ffi
 from wasmtime import component as wc
 
-from ..errors import Frame, GuestCancelled, GuestOutOfMemory, GuestTimeout, GuestTrap, LinkError  # fmt: skip
+from ..errors import Frame, GuestCancelled, GuestError, GuestOutOfMemory, GuestTimeout, GuestTrap, LinkError
 from . import capi
 from .binding import BoundLinker
 from .boundary import Caller
@@ -22,6 +22,8 @@ from .state import HANDLE_LIMIT, STORES, StoreState
 from .types import Function, ResultOf
 from .values import Err, Ok
 
+#: What wasmtime gives as the place of a frame that it can't tell, as with a full stack.
+_NOWHERE = 2**64 - 1
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|memory allocation of \d+ bytes failed|MemoryError|cannot allocate memory", re.I
 )
@@ -105,13 +107,13 @@ class Instance:
             raise self._failure(str(error), _frames(error)) from None
         finally:
             state.context = state.on_pause = None
-        if state.exception is not None:  # an interrupt that came as the guest returned
-            interrupt, state.exception = state.exception, None
-            raise interrupt
-        if state.lent:
+            state.give_up_at = float("inf")
             for rep in state.lent:
                 state.handles.pop(rep, None)
             state.lent.clear()
+        if state.exception is not None:  # an interrupt that came as the guest returned
+            interrupt, state.exception = state.exception, None
+            raise interrupt
         if len(state.handles) > HANDLE_LIMIT:
             self.broken = True
         if export.fallible:
@@ -151,7 +153,7 @@ class Instance:
         stderr = state.stderr.decode(errors="replace")
         if isinstance(raised, GuestTimeout):
             return GuestTimeout(
-                f"{name} ran past its deadline of {self.limits.deadline:g} s and was stopped; "
+                f"{name} ran past its deadline of {state.allowed:g} s and was stopped; "
                 "a longer one: lab.load(…, deadline=60)",
                 stderr=stderr,
             )
@@ -159,10 +161,12 @@ class Instance:
             return GuestCancelled(f"{name}: {raised.message}", stderr=stderr)
         if isinstance(raised, GuestTrap):
             raised.frames = raised.frames or frames
+        if isinstance(raised, GuestError):
             raised.stderr = raised.stderr or stderr
-            return raised
         if raised is not None:
             return raised
+        if "mismatched resource types" in message:
+            return TypeError(f"{name}: a resource given to it is of another class than its type asks for")
         reason = _reason(message)
         if "exceeds memory limit" in message or ("minimum size" in message and "limit" in message):
             return GuestOutOfMemory(self._memory_text(reason), stderr=stderr)
@@ -216,6 +220,7 @@ def _frames(error: wasmtime.WasmtimeError) -> tuple[Frame, ...]:
     frames = []
     for n in range(vector.size):
         native = vector.data[n]
+        offset = ffi.wasm_frame_module_offset(native)
         name = ffi.wasmtime_frame_func_name(native)
         module = ffi.wasmtime_frame_module_name(native)
         index = ffi.wasm_frame_func_index(native)
@@ -223,7 +228,7 @@ def _frames(error: wasmtime.WasmtimeError) -> tuple[Frame, ...]:
             Frame(
                 ffi.to_bytes(name.contents).decode(errors="replace") if name else f"wasm-function[{index}]",
                 ffi.to_bytes(module.contents).decode(errors="replace") if module else None,
-                ffi.wasm_frame_module_offset(native),
+                None if offset == _NOWHERE else offset,
             )
         )
     ffi.wasm_frame_vec_delete(ctypes.byref(vector))

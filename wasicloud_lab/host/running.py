@@ -37,6 +37,7 @@ class Running:
         state.cancelled = False
         state.interrupted = False
         state.deadline = time.monotonic() + deadline if deadline is not None else float("inf")
+        state.allowed = deadline or 0.0
         if state.stderr:
             state.stderr.clear()
 

@@ -43,7 +43,9 @@ class StoreState:
 
     Attributes:
         handles: the guest's handles to host resources, by representation.
+        allowed: seconds that the running call may take.
         deadline: `time.monotonic()` after which the running call is stopped.
+        give_up_at: the same, for a call whose caller has gone.
         exception: what a host function raised; the guest sees a trap, the caller sees this.
         waker: set by whatever a pollable of this store may be waiting for.
         context: the embedder's own object for the running call (an HTTP exchange, …).
@@ -55,26 +57,16 @@ class StoreState:
     """
 
     __slots__ = (
-        "_next",
-        "address",
-        "cancelled",
-        "context",
-        "deadline",
-        "exception",
-        "handles",
-        "interrupted",
-        "lent",
-        "on_pause",
-        "scratch",
-        "scratch_at",
-        "stderr",
-        "waker",
-    )
+        "_next", "address", "allowed", "cancelled", "context", "deadline", "exception", "give_up_at", "handles",
+        "interrupted", "lent", "on_pause", "scratch", "scratch_at", "stderr", "waker",
+    )  # fmt: skip
 
     def __init__(self, address: int) -> None:
         self.address = address
         self.handles: dict[int, Any] = {}
+        self.allowed = 0.0
         self.deadline = float("inf")
+        self.give_up_at = float("inf")
         self.exception: BaseException | None = None
         self.waker = threading.Event()
         self.context: Any = None
@@ -103,9 +95,10 @@ class StoreState:
 
     def interruption(self) -> BaseException | None:
         """The error that must end the running call now, if any."""
-        if self.cancelled:
+        now = time.monotonic()
+        if self.cancelled or now >= self.give_up_at:
             return GuestCancelled("the call was given up by its caller before the guest had finished")
-        if time.monotonic() >= self.deadline:
+        if now >= self.deadline:
             return GuestTimeout("")  # the caller of the guest, who knows the limit, words it
         return None
 
@@ -122,7 +115,7 @@ class StoreState:
         """
         if self.on_pause is not None:
             self.on_pause()
-        left = self.deadline - time.monotonic()
+        left = min(self.deadline, self.give_up_at) - time.monotonic()
         if timeout is None or timeout > left:
             timeout = left
         # Slices, so that an interrupt is noticed on platforms where a lock can't be interrupted.

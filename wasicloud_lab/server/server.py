@@ -33,6 +33,7 @@ class Server:
     """
 
     def __init__(self, app: App, host: str = "127.0.0.1", port: int = 8080) -> None:
+        app.check_handler()
         self.app = app
         self.host = host
         self.port = port
@@ -120,6 +121,7 @@ class Server:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             date_header=True,
             timeout_graceful_shutdown=GRACE,
             timeout_keep_alive=30,

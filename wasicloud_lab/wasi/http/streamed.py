@@ -50,6 +50,8 @@ class StreamedExchange(Exchange):
             self.body.on_readable = state.waker.set
         self._state = state
         state.on_pause = self._pause
+        if self.hung_up:
+            state.give_up_at = 0.0
 
     # --- the guest's side --------------------------------------------------------------------------
 
@@ -57,6 +59,8 @@ class StreamedExchange(Exchange):
         return self.pipe.room()
 
     def write(self, data: bytes) -> None:
+        if self.method == "HEAD":
+            return
         self.pipe.write(data)
         self._untold += len(data)
         if self._untold > BATCH:
@@ -99,7 +103,7 @@ class StreamedExchange(Exchange):
             self.body.fail(stream_failed("the client hung up"))
         state = self._state
         if state is not None:
-            state.deadline = min(state.deadline, time.monotonic() + GRACE)
+            state.give_up_at = time.monotonic() + GRACE
             state.waker.set()
 
 
