@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
+from typing import cast
 from urllib.parse import urlsplit
 
 from .measure import ROOT, quantile
@@ -79,8 +80,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but its base class
         self._ask()
 
     def _ask(self) -> None:
@@ -117,6 +117,8 @@ async def _own(url: str, connections: int, seconds: float) -> Load:
     await asyncio.sleep(seconds)
     elapsed = time.perf_counter() - started
     times = [value for _, connection in made for value in connection.times]
+    if not times:
+        raise RuntimeError(f"{url} gave no answer in {seconds:g} s")
     for transport, _ in made:
         transport.abort()
     errors = sum(connection.errors for _, connection in made)

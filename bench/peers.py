@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -194,9 +195,9 @@ def _answers(port: int) -> bool:
         connection.close()
 
 
-def _last_line(log: object) -> str:
-    log.seek(0)  # type: ignore[attr-defined]
-    lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]  # type: ignore[attr-defined]
+def _last_line(log: IO[bytes]) -> str:
+    log.seek(0)
+    lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith("error")]
     return (errors or lines or ["it said nothing"])[-1][:300]
 
@@ -292,4 +293,4 @@ def _output(*command: str) -> str:
     done: subprocess.CompletedProcess[str] = subprocess.run(
         command, capture_output=True, text=True, timeout=30, check=False
     )
-    return f"{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr

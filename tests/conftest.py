@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,3 +95,16 @@ def trouble(lab: wl.Lab) -> wl.App:
 def shapes(lab: wl.Lab) -> wl.App:
     """Every shape of value, plain functions and resources."""
     return lab.load("shapes")
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """A table of names: those in it resolve to its addresses, as a name server elsewhere might say."""
+    table: dict[str, str] = {}
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, port: Any, *rest: Any, **options: Any) -> Any:
+        return real(table.get(host, host), port, *rest, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return table

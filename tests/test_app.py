@@ -429,12 +429,12 @@ def test_an_interface_names_a_function_that_others_have_too(shapes: wl.App, name
 
 
 def test_a_function_that_several_interfaces_have_needs_one_named(shapes: wl.App) -> None:
-    with pytest.raises(wl.LinkError, match="several functions 'id-string'.*lab:shapes/through-host#id-string"):
+    with pytest.raises(wl.LinkError, match=r"several functions 'id-string'.*lab:shapes/through-host#id-string"):
         shapes.call("id-string", "x")
 
 
 def test_an_unknown_function_lists_what_there_is(shapes: wl.App) -> None:
-    with pytest.raises(wl.LinkError, match="exports no function 'substract'; it exports: .*add"):
+    with pytest.raises(wl.LinkError, match=r"exports no function 'substract'; it exports: .*add"):
         shapes.call("substract", 1, 2)
 
 
@@ -452,7 +452,7 @@ def test_a_trap_in_a_call_carries_its_reason(shapes: wl.App) -> None:
 
 
 def test_a_component_without_a_handler_says_so_for_a_request(shapes: wl.App) -> None:
-    with pytest.raises(wl.LinkError, match="exports no wasi:http/incoming-handler.*lab:shapes/roundtrip"):
+    with pytest.raises(wl.LinkError, match=r"exports no wasi:http/incoming-handler.*lab:shapes/roundtrip"):
         shapes.get("/")
 
 

@@ -219,11 +219,14 @@ def test_a_body_is_left_out_where_the_status_allows_none(python: wl.App, code: i
 
 
 @pytest.mark.parametrize("code", [204, 304])
-def test_such_a_body_is_not_sent_either(lab: wl.Lab, python: wl.App, code: int) -> None:
+def test_such_a_body_is_not_sent_and_nothing_breaks(
+    lab: wl.Lab, python: wl.App, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
     with lab.serve(python, port=0) as server, httpx.Client(base_url=server.url) as client:
         for _ in range(2):
             response = client.get(f"/status/{code}")
             assert (response.status_code, response.content) == (code, b"")
+    assert "broke off" not in caplog.text
 
 
 def test_no_registry_stands_in_the_lock() -> None:

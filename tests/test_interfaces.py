@@ -170,10 +170,10 @@ def shaped(**functions: Any) -> Any:
     return wl.interface("acme:deep/thought@0.1.0")(type("Shaped", (), functions))()
 
 
-TAKING = """(component
+TAKING = b"""(component
   (import "acme:deep/thought@0.1.0" (instance
     (export "get-one" (func (param "the-key" string) (result (result u32 (error string)))))
-    (export "both" (func (param "a" (list u8)) (param "b" bool))))))""".encode()
+    (export "both" (func (param "a" (list u8)) (param "b" bool))))))"""
 
 
 def get_one(self: Any, key: str) -> int:
@@ -260,7 +260,7 @@ def test_a_provide_that_does_not_fit_changes_nothing(own_lab: wl.Lab) -> None:
 
 @pytest.mark.parametrize("given", [object(), "text", answering], ids=["object", "text", "function"])
 def test_what_names_no_interface_is_refused(own_lab: wl.Lab, given: object) -> None:
-    with pytest.raises(wl.LinkError, match="names no interface: decorate its class with @wl.interface"):
+    with pytest.raises(wl.LinkError, match=r"names no interface: decorate its class with @wl.interface"):
         own_lab.provide(given)
 
 
@@ -351,7 +351,7 @@ def test_an_err_where_the_guest_expects_no_result_reaches_the_caller(own_lab: wl
 
 def test_an_answer_of_another_type_reaches_the_caller_as_a_type_error(own_lab: wl.Lab) -> None:
     app = own_lab.load(guest("acme:deep/thought@0.1.0"), providers=[shaped(answer=lambda self: "many")])
-    with pytest.raises(TypeError, match="u32.*'many'"):
+    with pytest.raises(TypeError, match=r"u32.*'many'"):
         app.call("ask")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import threading
@@ -392,10 +393,8 @@ def hurried_url(lab: wl.Lab) -> Iterator[str]:
 def test_a_head_of_one_mib_is_431(echo_url: str) -> None:
     with Wire(echo_url) as wire:
         wire.send("GET / HTTP/1.1\nHost: x\nX-Long: ")
-        try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # refused before all had gone out
             wire.send(b"a" * MIB + b"\r\n\r\n")
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it was refused before all had gone out
         assert wire.rest().startswith(b"HTTP/1.1 431 ")
     assert httpx.get(echo_url).status_code == 200
 
@@ -415,6 +414,17 @@ def test_a_large_head_on_a_kept_connection_is_431(echo_url: str) -> None:
         assert len(wire.response()[2]) == 70_000
         wire.send("GET / HTTP/1.1\nHost: x\nX-Long: " + "a" * 100_000 + "\n\n")
         assert wire.rest().startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_a_head_that_ends_between_two_packets_is_fine(echo_url: str, at: int) -> None:
+    """And the body that comes with its end is not taken for a part of it."""
+    end = b"\r\n\r\n"
+    with Wire(echo_url) as wire:
+        wire.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        wire.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000" + end[:at])
+        wire.send(end[at:] + bytes(200_000))
+        assert len(wire.response()[2]) == 200_000
 
 
 def test_a_head_of_60_kb_is_fine(echo_url: str) -> None:

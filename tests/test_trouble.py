@@ -303,6 +303,7 @@ def test_many_threads_get_their_own_answers(own_lab: wl.Lab, name: str, isolatio
         assert list(threads.map(ask, range(16))) == [[]] * 16
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_failures_in_some_threads_leave_the_others_alone(own_lab: wl.Lab) -> None:
     app = own_lab.load("trouble", deadline=60)
 

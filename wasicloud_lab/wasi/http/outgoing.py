@@ -16,9 +16,9 @@ from ...errors import Err, GuestError
 from ...host.interface import interface
 from ...host.state import StoreState, current
 from ...host.values import Ok, Variant, record_type
+from ..allow import AllowList, split_authority
 from ..io import stream_failed
 from ..pipe import Pipe
-from .allow import AllowList, split_authority
 from .bodies import OutgoingBody
 from .fields import FORBIDDEN
 from .types import FutureIncomingResponse, IncomingResponse, OutgoingRequest, RequestOptions
@@ -37,19 +37,18 @@ class OutgoingHandler:
     """The interface wasi:http/outgoing-handler.
 
     Args:
-        allow: hosts that may be reached; see `allow.Rule`. None by default.
+        allow: hosts that may be reached; see `wasi.allow`. None by default.
     """
 
     def __init__(self, allow: Iterable[str] = ()) -> None:
         self.allow = AllowList(allow)
-        self._client: httpx.Client | None = None
+        self._transport: httpx.HTTPTransport | None = None
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(CONCURRENT)
 
     def summary(self) -> str:
         """What the lab's picture says."""
-        hosts = ", ".join(f"{rule.host}{f':{rule.port}' if rule.port else ''}" for rule in self.allow.rules)
-        return f"httpx → {hosts}" if hosts else "denied: no host is allowed (allow_http=…)"
+        return f"httpx → {self.allow}" if self.allow else "denied: no host is allowed (allow_http=…)"
 
     def handle(self, request: OutgoingRequest, options: RequestOptions | None) -> FutureIncomingResponse:
         scheme = request.protocol.tag.lower() if request.protocol else "https"
@@ -70,12 +69,12 @@ class OutgoingHandler:
         threading.Thread(target=sending.run, name=f"request to {host}", daemon=True).start()
         return future
 
-    def client(self) -> httpx.Client:
-        """The connection pool, made on first use."""
+    def transport(self) -> httpx.HTTPTransport:
+        """The connections, made on first use. A client would add headers, cookies and redirects of its own."""
         with self._lock:
-            if self._client is None:
-                self._client = httpx.Client(trust_env=False, follow_redirects=False, timeout=DEFAULT_TIMEOUT)
-            return self._client
+            if self._transport is None:
+                self._transport = httpx.HTTPTransport(trust_env=False, limits=httpx.Limits(keepalive_expiry=30))
+            return self._transport
 
     def release(self) -> None:
         """One request is over."""
@@ -146,17 +145,14 @@ class _Sending:
             raise Err(Variant("destination-IP-prohibited"))
         # Connected to by address, so that what was checked is what is reached; TLS still sees the name.
         address = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
-        request = self._handler.client().build_request(
+        request = httpx.Request(
             self._method,
             httpx.URL(f"{self._scheme}://{address}:{self._port}{self._target}"),
             headers=self._sent_headers(),
             content=self._chunks() if self._body is not None else None,
             extensions={"sni_hostname": self._host, "timeout": self._timeouts()},
         )
-        for name in ("user-agent", "accept", "accept-encoding"):  # httpx's own, unless the guest set them
-            if name not in {known for known, _ in self._headers}:
-                request.headers.pop(name, None)
-        response = self._handler.client().send(request, stream=True)
+        response = self._handler.transport().handle_request(request)
         try:
             headers = [
                 (name.decode("latin-1").lower(), value)

@@ -1,6 +1,6 @@
 """wasi:sockets 0.2: TCP, UDP and name lookup, within an allow-list that is empty unless given.
 
-Where nothing is allowed every socket and every lookup answers `access-denied`. See `allow` for
+Where nothing is allowed every socket and every lookup answers `access-denied`. See `wasi.allow` for
 what may stand in the list.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ...host.interface import interface
+from ..allow import AllowList
 from ..io import IoError
 from . import base, lookup, tcp, udp
-from .allow import AllowList
 from .base import Access, SocketError
 
 

@@ -6,7 +6,7 @@ import ipaddress
 from typing import Any, NamedTuple
 
 from ...host.values import Variant
-from .allow import IPAddress
+from ..allow import IPAddress
 
 
 class Ipv4SocketAddress(NamedTuple):

@@ -14,9 +14,9 @@ from typing import ParamSpec, TypeVar
 from ...errors import Err
 from ...host.interface import resource
 from ...host.state import current
+from ..allow import AllowList
 from ..io import Pollable, stream_failed
 from .address import Address
-from .allow import AllowList
 from .watch import ready, watcher
 
 _P = ParamSpec("_P")

@@ -13,9 +13,9 @@ from ...errors import Err
 from ...host.interface import resource
 from ...host.state import current
 from ...host.values import Variant
+from ..allow import AllowList, IPAddress
 from ..io import Pollable
 from .address import ip_for_guest
-from .allow import AllowList, IPAddress
 from .base import failure
 
 #: Lookups under way at once in this process: each takes a thread, perhaps for long.
