@@ -12,8 +12,8 @@ from typing import Any
 
 from ..errors import Err
 from . import capi
-from .capi import ENTRY_SIZE, KIND, NAME_SIZE, VAL_SIZE, bytes_at, copy_to
-from .scalars import FLOATS, HEAD, INTEGERS, ONE, PAIR, SLICE, VALUE, Codec, Lower, flat_list, mismatch
+from .capi import ENTRY_SIZE, KIND, MEMORY, NAME_SIZE, VAL_SIZE, bytes_at
+from .scalars import FLOATS, INTEGERS, ONE, PAIR, SLICE, VALUE, Codec, Lower, flat_list, mismatch
 from .state import StoreState
 from .types import EnumOf, FlagsOf, ListOf, OptionOf, Prim, RecordOf, ResultOf, TupleOf, Type, VariantOf
 from .values import Ok, Some, Variant, record_type, snake
@@ -32,12 +32,11 @@ def list_codec(ty: ListOf, compile_type: Compile) -> Codec:
         return flat_list(element.name)
     lift_one, lower_one = compile_type(element)
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> list[Any]:
-        count, pointer = SLICE.unpack_from(buffer, offset)
+    def lift(state: StoreState, address: int) -> list[Any]:
+        count, pointer = SLICE.unpack_from(MEMORY, address)
         if not count:
             return []
-        inner = bytes_at(pointer, count * VAL_SIZE)
-        return [lift_one(state, inner, at) for at in range(0, count * VAL_SIZE, VAL_SIZE)]
+        return [lift_one(state, at) for at in range(pointer, pointer + count * VAL_SIZE, VAL_SIZE)]
 
     def lower(state: StoreState, address: int, value: Any) -> None:
         try:
@@ -47,9 +46,9 @@ def list_codec(ty: ListOf, compile_type: Compile) -> Codec:
         except TypeError:
             raise mismatch("a list", value) from None
         capi.list_new(address + 8, len(items))
-        copy_to(address, HEAD["list"], 8)
+        MEMORY[address] = KIND["list"]
         if items:
-            at = ONE.unpack(bytes_at(address + 16, 8))[0]
+            at = ONE.unpack_from(MEMORY, address + 16)[0]
             for item in items:
                 lower_one(state, at, item)
                 at += VAL_SIZE
@@ -66,17 +65,16 @@ def record_codec(ty: RecordOf, compile_type: Compile) -> Codec:
     codecs = [compile_type(field) for _, field in ty.fields]
     lifts = [(lift, NAME_SIZE + ENTRY_SIZE * n) for n, (lift, _) in enumerate(codecs)]
     plan = [(name, name.encode(), snake(name), lower) for name, (_, lower) in zip(names, codecs)]
-    size = ENTRY_SIZE * len(names)
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> Any:
-        inner = bytes_at(SLICE.unpack_from(buffer, offset)[1], size)
-        return make([lift_one(state, inner, at) for lift_one, at in lifts])
+    def lift(state: StoreState, address: int) -> Any:
+        entries = SLICE.unpack_from(MEMORY, address)[1]
+        return make([lift_one(state, entries + at) for lift_one, at in lifts])
 
     def lower(state: StoreState, address: int, value: Any) -> None:
         mapping = value if isinstance(value, Mapping) else None
         capi.record_new(address + 8, len(plan))
-        copy_to(address, HEAD["record"], 8)
-        at = ONE.unpack(bytes_at(address + 16, 8))[0]
+        MEMORY[address] = KIND["record"]
+        at = ONE.unpack_from(MEMORY, address + 16)[0]
         for name, encoded, attribute, lower_one in plan:
             try:
                 item = (
@@ -99,16 +97,16 @@ def tuple_codec(ty: TupleOf, compile_type: Compile) -> Codec:
     lowers = [lower for _, lower in codecs]
     count = len(codecs)
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> tuple[Any, ...]:
-        inner = bytes_at(SLICE.unpack_from(buffer, offset)[1], VAL_SIZE * count)
-        return tuple([lift_one(state, inner, at) for lift_one, at in lifts])
+    def lift(state: StoreState, address: int) -> tuple[Any, ...]:
+        elements = SLICE.unpack_from(MEMORY, address)[1]
+        return tuple([lift_one(state, elements + at) for lift_one, at in lifts])
 
     def lower(state: StoreState, address: int, value: Any) -> None:
         if not isinstance(value, (tuple, list)) or len(value) != count:
             raise mismatch(f"a tuple of {count}", value)
         capi.tuple_new(address + 8, count)
-        copy_to(address, HEAD["tuple"], 8)
-        at = ONE.unpack(bytes_at(address + 16, 8))[0]
+        MEMORY[address] = KIND["tuple"]
+        at = ONE.unpack_from(MEMORY, address + 16)[0]
         for lower_one, item in zip(lowers, value):
             lower_one(state, at, item)
             at += VAL_SIZE
@@ -120,8 +118,8 @@ def flags_codec(ty: FlagsOf, compile_type: Compile) -> Codec:
     known = {name.encode(): name for name in ty.names}
     encoded = {name: name.encode() for name in ty.names}
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> frozenset[str]:
-        count, pointer = SLICE.unpack_from(buffer, offset)
+    def lift(state: StoreState, address: int) -> frozenset[str]:
+        count, pointer = SLICE.unpack_from(MEMORY, address)
         if not count:
             return frozenset()
         names = PAIR.iter_unpack(bytes_at(pointer, NAME_SIZE * count))
@@ -135,9 +133,9 @@ def flags_codec(ty: FlagsOf, compile_type: Compile) -> Codec:
         except (KeyError, TypeError):
             raise mismatch(f"a set of {sorted(encoded)} for flags", value) from None
         capi.flags_new(address + 8, len(names))
-        copy_to(address, HEAD["flags"], 8)
+        MEMORY[address] = KIND["flags"]
         if names:
-            at = ONE.unpack(bytes_at(address + 16, 8))[0]
+            at = ONE.unpack_from(MEMORY, address + 16)[0]
             for name in names:
                 capi.name_new(at, len(name), name)
                 at += NAME_SIZE
@@ -151,10 +149,10 @@ def flags_codec(ty: FlagsOf, compile_type: Compile) -> Codec:
 def _boxed(state: StoreState, lower: Lower | None, address: int, head: bytes, value: Any) -> None:
     """Writes `head` and a pointer to a new box at `address`, then lowers `value` into the box."""
     if lower is None:
-        copy_to(address, head + bytes(8), len(head) + 8)
+        MEMORY[address : address + len(head) + 8] = head + bytes(8)
         return
     box = capi.val_new(_ZERO_AT)
-    copy_to(address, head + ONE.pack(box), len(head) + 8)
+    MEMORY[address : address + len(head) + 8] = head + ONE.pack(box)
     lower(state, box, value)
 
 
@@ -163,13 +161,13 @@ def variant_codec(ty: VariantOf, compile_type: Compile) -> Codec:
     lifts = {encoded: (name, lift) for name, (encoded, lift, _) in cases.items()}
     plain = {encoded: Variant(name) for name, (encoded, _, _) in cases.items()}
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> Variant:
-        size, pointer, box = _VARIANT.unpack_from(buffer, offset)
+    def lift(state: StoreState, address: int) -> Variant:
+        size, pointer, box = _VARIANT.unpack_from(MEMORY, address)
         encoded = bytes_at(pointer, size)
         name, lift_one = lifts[encoded]
         if lift_one is None:
             return plain[encoded]
-        return Variant(name, lift_one(state, bytes_at(box, VAL_SIZE), 0))
+        return Variant(name, lift_one(state, box))
 
     def lower(state: StoreState, address: int, value: Any) -> None:
         tag, content = (
@@ -183,8 +181,8 @@ def variant_codec(ty: VariantOf, compile_type: Compile) -> Codec:
             raise mismatch(f"no payload for the case {tag!r}", content)
         box = 0 if lower_one is None else capi.val_new(_ZERO_AT)
         capi.name_new(address + 8, len(encoded), encoded)
-        copy_to(address + 24, ONE.pack(box), 8)
-        copy_to(address, HEAD["variant"], 8)
+        ONE.pack_into(MEMORY, address + 24, box)
+        MEMORY[address] = KIND["variant"]
         if lower_one is not None:
             lower_one(state, box, content)
 
@@ -195,8 +193,8 @@ def enum_codec(ty: EnumOf, compile_type: Compile) -> Codec:
     known = {name.encode(): name for name in ty.names}
     encoded = {name: name.encode() for name in ty.names}
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> str:
-        size, pointer = SLICE.unpack_from(buffer, offset)
+    def lift(state: StoreState, address: int) -> str:
+        size, pointer = SLICE.unpack_from(MEMORY, address)
         return known[bytes_at(pointer, size)]
 
     def lower(state: StoreState, address: int, value: Any) -> None:
@@ -205,7 +203,7 @@ def enum_codec(ty: EnumOf, compile_type: Compile) -> Codec:
         except (KeyError, TypeError):
             raise mismatch(f"one of {list(encoded)}", value) from None
         capi.name_new(address + 8, len(name), name)
-        copy_to(address, HEAD["enum"], 8)
+        MEMORY[address] = KIND["enum"]
 
     return lift, lower
 
@@ -215,16 +213,16 @@ def option_codec(ty: OptionOf, compile_type: Compile) -> Codec:
     nested = isinstance(ty.content, OptionOf)
     head = ONE.pack(KIND["option"])
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> Any:
-        box = VALUE.unpack_from(buffer, offset)[0]
+    def lift(state: StoreState, address: int) -> Any:
+        box = VALUE.unpack_from(MEMORY, address)[0]
         if not box:
             return None
-        content = lift_one(state, bytes_at(box, VAL_SIZE), 0)
+        content = lift_one(state, box)
         return Some(content) if nested else content
 
     def lower(state: StoreState, address: int, value: Any) -> None:
         if value is None:
-            copy_to(address, head + bytes(8), 16)
+            MEMORY[address : address + 16] = head + bytes(8)
             return
         if nested:
             if not isinstance(value, Some):
@@ -241,10 +239,10 @@ def result_codec(ty: ResultOf, compile_type: Compile) -> Codec:
     ok_head = PAIR.pack(KIND["result"], 1)
     err_head = PAIR.pack(KIND["result"], 0)
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> Ok | Err:
-        is_ok, box = _RESULT.unpack_from(buffer, offset)
+    def lift(state: StoreState, address: int) -> Ok | Err:
+        is_ok, box = _RESULT.unpack_from(MEMORY, address)
         lift_one = lift_ok if is_ok else lift_err
-        content = None if lift_one is None else lift_one(state, bytes_at(box, VAL_SIZE), 0)
+        content = None if lift_one is None else lift_one(state, box)
         return Ok(content) if is_ok else Err(content)
 
     def lower(state: StoreState, address: int, value: Any) -> None:

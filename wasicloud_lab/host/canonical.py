@@ -1,7 +1,7 @@
 """Values across the boundary: one compiled lift and lower per type, straight on the C structures.
 
-`lift(state, buffer, offset)` reads a value from a copy of C memory; `lower(state, address, value)` writes
-one in place. Compiling a type returns plain functions with everything that does not depend on the value
+`lift(state, address)` reads a value where wasmtime keeps it; `lower(state, address, value)` writes one in
+place. Compiling a type returns plain functions with everything that does not depend on the value
 already looked up. Nothing here is shared between calls, so any number of threads may convert at once.
 
 Memory: arguments of a host call belong to wasmtime, which frees them; results are allocated with
@@ -16,9 +16,9 @@ from collections.abc import Callable
 from typing import Any
 
 from . import aggregates
-from .capi import copy_to
+from .capi import KIND, MEMORY
 from .resources import lift_handle, lower_handle
-from .scalars import HEAD, PRIMS, VALUE, Codec, Lower, ValueMismatch
+from .scalars import PRIMS, VALUE, Codec, Lower, ValueMismatch
 from .state import StoreState
 from .types import (
     EnumOf,
@@ -40,12 +40,12 @@ def _handle(ty: Handle, _: Any) -> Codec:
     owned = ty.owned
     name = ty.resource.name
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> Any:
-        return lift_handle(state, VALUE.unpack_from(buffer, offset)[0], owned, name)
+    def lift(state: StoreState, address: int) -> Any:
+        return lift_handle(state, VALUE.unpack_from(MEMORY, address)[0], owned, name)
 
     def lower(state: StoreState, address: int, value: Any) -> None:
         lower_handle(state, address + 8, value, owned)
-        copy_to(address, HEAD["resource"], 8)
+        MEMORY[address] = KIND["resource"]
 
     return lift, lower
 

@@ -79,7 +79,7 @@ class Caller:
                 )
             if error:
                 raise wasmtime.WasmtimeError._from_ptr(ctypes.cast(error, ctypes.POINTER(ffi.wasmtime_error_t)))
-            return self._lift(state, capi.bytes_at(result, capi.VAL_SIZE), 0) if self._lift is not None else None
+            return self._lift(state, result) if self._lift is not None else None
         finally:
             for at in range(base, result + 1, capi.VAL_SIZE):
                 capi.val_delete(at)
@@ -88,7 +88,6 @@ class Caller:
 def _host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Callable[..., int]:
     """The function wasmtime calls for one import: lifts, calls, lowers, and carries what was raised."""
     lifts = tuple((compile_type(param)[0], capi.VAL_SIZE * n) for n, (_, param) in enumerate(ty.params))
-    size = capi.VAL_SIZE * len(lifts)
     fallible = isinstance(ty.result, ResultOf)
     lower: Any = None
     lower_err: Any = None
@@ -96,16 +95,14 @@ def _host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Call
         lower, lower_err = outcome_lowers(ty.result)
     elif ty.result is not None:
         lower = compile_type(ty.result)[1]
-    bytes_at = capi.bytes_at
     stores = STORES
 
     def callback(_env: Any, context: int, _ty: Any, arguments: int, _n: int, results: int, _m: int) -> int:
         state = stores[context]
         try:
             try:
-                if size:
-                    buffer = bytes_at(arguments, size)
-                    value = target(*[lift(state, buffer, at) for lift, at in lifts])
+                if lifts:
+                    value = target(*[lift(state, arguments + at) for lift, at in lifts])
                 else:
                     value = target()
                 if lower is not None:

@@ -10,10 +10,10 @@ from struct import Struct
 from typing import Any
 
 from . import capi
-from .capi import KIND, VAL_SIZE, bytes_at, copy_to
+from .capi import KIND, MEMORY, VAL_SIZE, bytes_at
 from .state import StoreState
 
-Lift = Callable[[StoreState, bytes, int], Any]
+Lift = Callable[[StoreState, int], Any]
 Lower = Callable[[StoreState, int, Any], None]
 Codec = tuple[Lift, Lower]
 
@@ -22,9 +22,6 @@ ONE = Struct("<Q")
 PAIR = Struct("<QQ")
 SLICE = Struct("<8xQQ")
 VALUE = Struct("<8xQ")
-
-#: The first eight bytes of a value of each kind.
-HEAD = {name: bytes([number]) + bytes(7) for name, number in KIND.items()}
 
 #: struct code, size, lowest and highest value of each integer type
 INTEGERS = {
@@ -61,12 +58,12 @@ def _number(name: str) -> Codec:
     kind = KIND[name]
     size = Struct(f"<Q{code}").size
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> Any:
-        return read(buffer, offset)[0]
+    def lift(state: StoreState, address: int) -> Any:
+        return read(MEMORY, address)[0]
 
     def lower_integer(state: StoreState, address: int, value: Any) -> None:
         try:
-            copy_to(address, pack(kind, value), size)
+            MEMORY[address : address + size] = pack(kind, value)
         except Exception:
             if isinstance(value, int):
                 raise ValueMismatch(f"{value} is outside {name}, which holds {low} to {high}") from None
@@ -79,20 +76,20 @@ def _number(name: str) -> Codec:
             packed = pack(kind, float("inf") if value > 0 else float("-inf"))
         except Exception:
             raise mismatch(f"a float for {name}", value) from None
-        copy_to(address, packed, size)
+        MEMORY[address : address + size] = packed
 
     return lift, lower_integer if name in INTEGERS else lower_float
 
 
-def _lift_bool(state: StoreState, buffer: bytes, offset: int) -> bool:
-    return buffer[offset + 8] != 0
+def _lift_bool(state: StoreState, address: int) -> bool:
+    return MEMORY[address + 8] != 0
 
 
 def _lower_bool(state: StoreState, address: int, value: Any) -> None:
     if value is True:
-        copy_to(address, _TRUE, 16)
+        MEMORY[address : address + 16] = _TRUE
     elif value is False:
-        copy_to(address, _FALSE, 16)
+        MEMORY[address : address + 16] = _FALSE
     else:
         raise mismatch("a bool", value)
 
@@ -101,8 +98,8 @@ _TRUE = PAIR.pack(KIND["bool"], 1)
 _FALSE = PAIR.pack(KIND["bool"], 0)
 
 
-def _lift_char(state: StoreState, buffer: bytes, offset: int) -> str:
-    return chr(_CHAR.unpack_from(buffer, offset)[0])
+def _lift_char(state: StoreState, address: int) -> str:
+    return chr(_CHAR.unpack_from(MEMORY, address)[0])
 
 
 _CHAR = Struct("<8xI")
@@ -111,12 +108,12 @@ _CHAR = Struct("<8xI")
 def _lower_char(state: StoreState, address: int, value: Any) -> None:
     if not isinstance(value, str) or len(value) != 1 or 0xD800 <= ord(value) <= 0xDFFF:
         raise mismatch("a str of one character for char", value)
-    copy_to(address, PAIR.pack(KIND["char"], ord(value)), 16)
+    PAIR.pack_into(MEMORY, address, KIND["char"], ord(value))
 
 
-def _lift_string(state: StoreState, buffer: bytes, offset: int) -> str:
-    size, pointer = SLICE.unpack_from(buffer, offset)
-    return bytes_at(pointer, size).decode() if size else ""
+def _lift_string(state: StoreState, address: int) -> str:
+    size, pointer = SLICE.unpack_from(MEMORY, address)
+    return str(MEMORY[pointer : pointer + size], "utf-8") if size else ""
 
 
 def _lower_string(state: StoreState, address: int, value: Any) -> None:
@@ -127,7 +124,7 @@ def _lower_string(state: StoreState, address: int, value: Any) -> None:
     except AttributeError:
         raise mismatch("a str", value) from None
     capi.name_new(address + 8, len(data), data)
-    copy_to(address, HEAD["string"], 8)
+    MEMORY[address] = KIND["string"]
 
 
 # --- lists -----------------------------------------------------------------------------------------
@@ -145,17 +142,17 @@ def flat_list(name: str) -> Codec:
     form: Any = code  # a format that memoryview knows, which a type checker can't see
 
     def view(address: int, count: int) -> Any:
-        return capi.window(address, count * VAL_SIZE).cast(form)[first::step]
+        return MEMORY[address : address + count * VAL_SIZE].cast(form)[first::step]
 
-    def lift_bytes(state: StoreState, buffer: bytes, offset: int) -> bytes:
-        count, pointer = SLICE.unpack_from(buffer, offset)
+    def lift_bytes(state: StoreState, address: int) -> bytes:
+        count, pointer = SLICE.unpack_from(MEMORY, address)
         if count < _SMALL:
             return bytes_at(pointer, count * VAL_SIZE)[8::VAL_SIZE] if count else b""
         data: bytes = view(pointer, count).tobytes()
         return data
 
-    def lift(state: StoreState, buffer: bytes, offset: int) -> list[Any]:
-        count, pointer = SLICE.unpack_from(buffer, offset)
+    def lift(state: StoreState, address: int) -> list[Any]:
+        count, pointer = SLICE.unpack_from(MEMORY, address)
         return view(pointer, count).tolist() if count else []
 
     def lower_bytes(state: StoreState, address: int, value: Any) -> None:
@@ -174,10 +171,10 @@ def flat_list(name: str) -> Codec:
     def fill(address: int, data: memoryview) -> None:
         count = len(data)
         capi.list_new(address + 8, count)
-        copy_to(address, HEAD["list"], 8)
+        MEMORY[address] = KIND["list"]
         if count:
-            pointer = ONE.unpack(bytes_at(address + 16, 8))[0]
-            raw = capi.window(pointer, count * VAL_SIZE)
+            pointer = ONE.unpack_from(MEMORY, address + 16)[0]
+            raw = MEMORY[pointer : pointer + count * VAL_SIZE]
             raw.cast(form)[first::step] = data
             raw[0::VAL_SIZE] = bytes((kind,)) * count
 
