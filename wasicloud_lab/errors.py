@@ -20,7 +20,10 @@ Each message says what happened, to which thing, and what to do about it.
 
 from __future__ import annotations
 
+import os
+import traceback
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 __all__ = [
@@ -44,6 +47,29 @@ __all__ = [
 
 class LabError(Exception):
     """The root of the tree: catch this to catch everything the lab raises on purpose."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the lines of the person's own cells, then the message.
+
+        IPython asks for it. The lab's insides would be some forty lines that say nothing about the guest.
+        """
+        from IPython import get_ipython
+
+        inside = os.path.dirname(__file__) + os.sep
+        steps = []
+        step = self.__traceback__
+        while step is not None:
+            if not step.tb_frame.f_code.co_filename.startswith(inside):
+                steps.append(step)
+            step = step.tb_next
+        own = None
+        for step in reversed(steps):
+            own = TracebackType(own, step.tb_frame, step.tb_lasti, step.tb_lineno)
+        shell = get_ipython()
+        if shell is None:
+            return traceback.format_exception(type(self), self, own)
+        shown: list[str] = shell.InteractiveTB.structured_traceback(type(self), self, own, tb_offset=1)
+        return shown
 
 
 class ComponentError(LabError):
@@ -109,17 +135,21 @@ class GuestError(LabError):
     """A component ran and went wrong. The lab, the kernel and the next request are fine.
 
     Attributes:
+        message: what happened, in a line.
+        hint: what could be done about it in Python; empty where there is nothing to say.
         stderr: the last of what the guest wrote to its standard error during the call.
     """
 
-    def __init__(self, message: str, *, stderr: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", stderr: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.hint = hint
         self.stderr = stderr
 
     def __str__(self) -> str:
+        text = f"{self.message}; {self.hint}" if self.hint else self.message
         said = self.stderr.strip()
-        return f"{self.message}\nthe guest wrote to stderr:\n  " + said.replace("\n", "\n  ") if said else self.message
+        return f"{text}\nthe guest wrote to stderr:\n  " + said.replace("\n", "\n  ") if said else text
 
 
 class GuestTrap(GuestError):
@@ -129,18 +159,34 @@ class GuestTrap(GuestError):
         frames: the guest's backtrace, innermost first.
     """
 
-    def __init__(self, message: str, *, frames: tuple[Frame, ...] = (), stderr: str = "") -> None:
-        super().__init__(message, stderr=stderr)
+    def __init__(self, message: str, *, frames: tuple[Frame, ...] = (), hint: str = "", stderr: str = "") -> None:
+        super().__init__(message, hint=hint, stderr=stderr)
         self.frames = frames
 
     def __str__(self) -> str:
         text = super().__str__()
         if not self.frames:
             return text
-        shown = [f"  {n}: {frame}" for n, frame in enumerate(self.frames[:12])]
-        if len(self.frames) > len(shown):
-            shown.append(f"  … {len(self.frames) - len(shown)} more")
-        return text + "\nguest backtrace (innermost first):\n" + "\n".join(shown)
+        return text + "\nguest backtrace (innermost first):\n" + "\n".join(_backtrace(self.frames))
+
+
+def _backtrace(frames: tuple[Frame, ...]) -> list[str]:
+    """At most a dozen lines; a recursion is one line and how often."""
+    lines: list[str] = []
+    at = 0
+    while at < len(frames) and len(lines) < 12:
+        end = at + 1
+        while end < len(frames) and frames[end].function == frames[at].function:
+            end += 1
+        lines.append(f"  {at}: {frames[at]}")
+        if end - at > 2:
+            lines.append(f"     … the same {end - at - 1} times more")
+            at = end
+        else:
+            at += 1
+    if at < len(frames):
+        lines.append(f"  … {len(frames) - at} more")
+    return lines
 
 
 class GuestExit(GuestTrap):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from .app import App, Settings
 from .errors import LinkError
 from .host.component import Component
 from .host.engine import MIB, Limits
-from .host.interface import wit_names
+from .host.interface import InterfaceName, wit_names
 from .progress import compiling
 from .wasi import standard
 from .wasi.filesystem import Preopen
@@ -124,6 +125,7 @@ class Lab:
                     if not wit_names(provider)
                     else f"provide an object, not the class: lab.provide({shown}())"
                 )
+        self._warn_of_near_misses(providers)
         before = list(self._providers), dict(self._functions)
         self._providers += providers
         for key, function in functions.items():
@@ -137,6 +139,20 @@ class Lab:
             for app in self.apps.values():
                 app.relink()
             raise
+
+    def _warn_of_near_misses(self, providers: Sequence[Any]) -> None:
+        """An interface under a version that no loaded app asks for, where one asks for another version."""
+        wanted = [(app, name) for app in self.apps.values() for name in map(InterfaceName.parse, app.world.imports)]
+        for provider in providers:
+            names = wit_names(provider)
+            near = [(app, name) for app, name in wanted if name and any(own.resembles(name) for own in names)]
+            if near and not any(own.serves(name) for own in names for _, name in near if name):
+                app, name = near[0]
+                warnings.warn(
+                    f"{type(provider).__name__} serves {', '.join(map(str, names))}, but {app.name} imports {name}: "
+                    "not plugged in there. @wl.interface takes several names, where both are meant.",
+                    stacklevel=3,
+                )
 
     def client(self, app: App, **options: Any) -> httpx.Client:
         """A full `httpx.Client` on an app, in this process; see `App.client`."""

@@ -34,6 +34,9 @@ def open_lab(port: int, browser: bool) -> int:
     ]  # fmt: skip
     if not browser:
         command.append("--no-browser")
+    # Defaults, which a user's own settings override: no news dialog over the first notebook.
+    settings = str(Path(__file__).resolve().parent / "jupyter")
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [settings, os.environ.get("JUPYTER_CONFIG_PATH")]))
     if os.name == "posix":
         if os.geteuid() == 0:  # in a container, usually; Jupyter refuses root unless told
             command.append("--allow-root")

@@ -14,7 +14,7 @@ PATIENCE = 0.4
 
 @contextlib.contextmanager
 def compiling(name: str, size: int) -> Iterator[None]:
-    """Shows a line on stderr that counts the seconds, in a notebook or on a terminal."""
+    """Shows a line that counts the seconds, in a notebook or on a terminal."""
     if not _watched():
         yield
         return
@@ -43,11 +43,13 @@ def compiling(name: str, size: int) -> Iterator[None]:
 
 
 def _watched() -> bool:
-    """Whether somebody looks at stderr: a terminal, or a notebook's kernel."""
+    """Whether somebody looks: at a terminal, or a notebook's kernel."""
     return sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
 
 
 def _write(text: str) -> None:
+    # A notebook paints stderr like an error, which this is not.
+    stream = sys.stdout if "ipykernel" in sys.modules else sys.stderr
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        stream.write(text)
+        stream.flush()

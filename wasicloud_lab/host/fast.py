@@ -13,7 +13,9 @@ from wasmtime import component as wc
 from ..errors import Err
 from . import capi
 from .canonical import compile_type, outcome_lowers
+from .misfits import argument_misfit, returned_misfit
 from .running import Running
+from .scalars import ValueMismatch
 from .state import STORES, StoreState, release
 from .types import Function, ResultOf
 
@@ -44,6 +46,8 @@ class Caller:
     def __init__(self, label: str, ty: Function) -> None:
         self._lowers = tuple((compile_type(param)[1], capi.VAL_SIZE * n) for n, (_, param) in enumerate(ty.params))
         self._count = len(self._lowers)
+        self._label = label
+        self._names = [name for name, _ in ty.params]
         self._lift = compile_type(ty.result)[0] if ty.result is not None else None
         self._memory = ctypes.c_char * (capi.VAL_SIZE * (self._count + 1))
 
@@ -66,7 +70,10 @@ class Caller:
         result = base + capi.VAL_SIZE * count
         try:
             for (lower, at), argument in zip(self._lowers, arguments):
-                lower(state, base + at, argument)
+                try:
+                    lower(state, base + at, argument)
+                except ValueMismatch as misfit:
+                    raise argument_misfit(self._label, self._names[at // capi.VAL_SIZE], misfit) from None
             has_result = self._lift is not None
             with Running(state, deadline):
                 error = capi.func_call(
@@ -106,7 +113,10 @@ def _host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Call
                 else:
                     value = target()
                 if lower is not None:
-                    lower(state, results, value)
+                    try:
+                        lower(state, results, value)
+                    except ValueMismatch as misfit:
+                        raise returned_misfit(label, misfit) from None
             except Err as error:
                 if not fallible:
                     raise

@@ -6,7 +6,6 @@ import ctypes
 import re
 from typing import Any
 
-import psutil
 import wasmtime
 from wasmtime import _ffi as ffi
 from wasmtime import component as wc
@@ -19,6 +18,7 @@ from .component import Component
 from .engine import MIB, Limits, engine
 from .running import Running, on_epoch
 from .state import HANDLE_LIMIT, STORES, StoreState
+from .symbols import readable
 from .types import Function, ResultOf
 from .values import Err, Ok
 
@@ -153,8 +153,8 @@ class Instance:
         stderr = state.stderr.decode(errors="replace")
         if isinstance(raised, GuestTimeout):
             return GuestTimeout(
-                f"{name} ran past its deadline of {state.allowed:g} s and was stopped; "
-                "a longer one: lab.load(…, deadline=60)",
+                f"{name} ran past its deadline of {state.allowed:g} s and was stopped",
+                hint="a longer one: lab.load(…, deadline=60)",
                 stderr=stderr,
             )
         if isinstance(raised, GuestCancelled):
@@ -169,15 +169,17 @@ class Instance:
             return TypeError(f"{name}: a resource given to it is of another class than its type asks for")
         reason = _reason(message)
         if "exceeds memory limit" in message or ("minimum size" in message and "limit" in message):
-            return GuestOutOfMemory(self._memory_text(reason), stderr=stderr)
+            return self._out_of_memory(reason, stderr)
         if self._ran_out_of_memory(frames, stderr):
-            return GuestOutOfMemory(self._memory_text(reason), stderr=stderr)
+            return self._out_of_memory(reason, stderr)
         return GuestTrap(f"{name} trapped: {reason}", frames=frames, stderr=stderr)
 
-    def _memory_text(self, reason: str) -> str:
-        return (
-            f"{self.component.name} wanted more memory than its cap of {self.limits.memory // MIB} MiB ({reason}); "
-            "a higher one: lab.load(…, memory=…) in bytes"
+    def _out_of_memory(self, reason: str, stderr: str) -> GuestOutOfMemory:
+        cap = self.limits.memory // MIB
+        return GuestOutOfMemory(
+            f"{self.component.name} wanted more memory than its cap of {cap} MiB ({reason})",
+            hint="a higher one: lab.load(…, memory=…) in bytes",
+            stderr=stderr,
         )
 
     def _ran_out_of_memory(self, frames: tuple[Frame, ...], stderr: str) -> bool:
@@ -189,6 +191,8 @@ class Instance:
         """
         if _OUT_OF_MEMORY.search(stderr) or any(_ALLOCATION_FRAME.search(frame.function) for frame in frames):
             return True
+        import psutil  # only here, so that loading the lab need not wait for it
+
         before = psutil.Process().memory_info().rss
         self.close()
         freed = before - psutil.Process().memory_info().rss
@@ -226,7 +230,7 @@ def _frames(error: wasmtime.WasmtimeError) -> tuple[Frame, ...]:
         index = ffi.wasm_frame_func_index(native)
         frames.append(
             Frame(
-                ffi.to_bytes(name.contents).decode(errors="replace") if name else f"wasm-function[{index}]",
+                readable(ffi.to_bytes(name.contents).decode(errors="replace")) if name else f"wasm-function[{index}]",
                 ffi.to_bytes(module.contents).decode(errors="replace") if module else None,
                 None if offset == _NOWHERE else offset,
             )

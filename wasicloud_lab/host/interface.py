@@ -56,9 +56,13 @@ class InterfaceName:
             return major
         return f"0.{minor}" if minor != "0" else f"0.0.{patch}"
 
+    def resembles(self, other: InterfaceName) -> bool:
+        """Whether both are versions of one interface."""
+        return (self.package, self.interface) == (other.package, other.interface)
+
     def serves(self, wanted: InterfaceName) -> bool:
         """Whether a provider under this name fits an import under that one."""
-        return (self.package, self.interface, self.track) == (wanted.package, wanted.interface, wanted.track)
+        return self.resembles(wanted) and self.track == wanted.track
 
     def __str__(self) -> str:
         return f"{self.package}/{self.interface}" + (f"@{self.version}" if self.version else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -92,7 +93,14 @@ class Pool:
         if len(matches) == 1:
             return matches[0]
         what = "exports several functions" if matches else "exports no function"
-        raise LinkError(f"{self.component.name} {what} {name!r}; it exports: {', '.join(known) or 'none'}")
+        close = difflib.get_close_matches(wanted, {each.rpartition("#")[2] for each in known}, n=4)
+        near = [each for each in known if _same(each.rpartition("#")[2], wanted) or each.rpartition("#")[2] in close]
+        near = near or known
+        more = f" and {len(known) - len(near[:8])} more" if len(known) > len(near[:8]) else ""
+        raise LinkError(
+            f"{self.component.name} {what} {name!r}; it exports {', '.join(near[:8]) or 'none'}{more} "
+            "(app.wit shows all)"
+        )
 
     @contextmanager
     def instance(self) -> Iterator[Instance]:

@@ -14,6 +14,7 @@ import wasmtime
 from wasmtime import component as wc
 
 from ..errors import Err
+from .misfits import argument_misfit, returned_misfit
 from .resources import GuestResource, resource_number
 from .running import Running
 from .scalars import ValueMismatch, byte_view
@@ -46,7 +47,10 @@ def add_function(instance: wc.LinkerInstance, name: str, label: str, ty: Functio
                 value = target(*lifted)
                 if ty.result is None:
                     return None
-                return lower(ty.result, Ok(value) if isinstance(ty.result, ResultOf) else value, state, store)
+                try:
+                    return lower(ty.result, Ok(value) if isinstance(ty.result, ResultOf) else value, state, store)
+                except ValueMismatch as error:
+                    raise returned_misfit(label, error) from None
             except Err as error:
                 if not isinstance(ty.result, ResultOf):
                     raise
@@ -75,6 +79,7 @@ class Caller:
     """Calls one exported function; made once per export, used with any instance."""
 
     def __init__(self, label: str, ty: Function) -> None:
+        self._label = label
         self._type = ty
 
     def __call__(
@@ -90,7 +95,12 @@ class Caller:
             wasmtime.WasmtimeError: the guest trapped.
             TypeError: an argument does not fit.
         """
-        lowered = [lower(ty, value, state, store) for (_, ty), value in zip(self._type.params, arguments)]
+        lowered = []
+        for (name, ty), value in zip(self._type.params, arguments):
+            try:
+                lowered.append(lower(ty, value, state, store))
+            except ValueMismatch as error:
+                raise argument_misfit(self._label, name, error) from None
         with Running(state, deadline):
             value = function(store, *lowered)
             function.post_return(store)

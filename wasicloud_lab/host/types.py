@@ -103,12 +103,15 @@ class Interface:
     types: dict[str, Type] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(repr=False)
 class World:
     """A component's imports and exports: interfaces by name, and plain functions by name."""
 
     imports: dict[str, Interface | Function] = field(default_factory=dict)
     exports: dict[str, Interface | Function] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<World imports {list(self.imports)}, exports {list(self.exports)}>"
 
 
 _PRIMS = {

@@ -31,6 +31,9 @@ log = logging.getLogger("wasicloud_lab.server")
 #: The scope's key for a list that a server fills with the trailers of a request.
 REQUEST_TRAILERS = "wasicloud.request.trailers"
 
+#: A key of our own in the message that starts a response: its one body message follows at once.
+WHOLE = "wasicloud.whole"
+
 #: Seconds a request may take before the server begins to watch whether its client is still there.
 WATCH_AFTER = 0.05
 
@@ -168,7 +171,13 @@ class _Handling:
                 headers.append((b"content-length", str(len(body)).encode()))
         self.started = True
         await self.send(
-            {"type": "http.response.start", "status": exchange.status, "headers": headers, "trailers": True}
+            {
+                "type": "http.response.start",
+                "status": exchange.status,
+                "headers": headers,
+                "trailers": True,
+                WHOLE: whole,
+            }
         )
         if whole:
             await self.send({"type": "http.response.body", "body": body})

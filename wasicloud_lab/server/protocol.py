@@ -13,7 +13,7 @@ from typing import Any
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from .asgi import REQUEST_TRAILERS, BrokenResponse
+from .asgi import REQUEST_TRAILERS, WHOLE, BrokenResponse
 
 #: Bytes of request line and headers that are accepted.
 HEAD_LIMIT = 64 * 1024
@@ -100,9 +100,16 @@ class _Trailing:
         self._send = send
         self._wanted = False
         self._trailers_follow = False
+        self._held: dict[str, Any] | None = None
 
     async def send(self, message: dict[str, Any]) -> None:
         kind = message["type"]
+        if message.get(WHOLE):
+            self._held = message
+            return
+        if self._held is not None:
+            await self._send_whole(message)
+            return
         if kind == "http.response.start":
             self._wanted = bool(message.get("trailers"))
         elif kind == "http.response.body" and self._wanted and not message.get("more_body") and self._holds_trailers():
@@ -116,6 +123,19 @@ class _Trailing:
                 await self._finish(message["headers"])
             return
         await self._send(message)
+
+    async def _send_whole(self, body: dict[str, Any]) -> None:
+        """Head and body in one packet."""
+        start, self._held = self._held, None
+        cycle = self._cycle
+        gathering = _Gathering(cycle.transport)
+        cycle.transport = gathering  # type: ignore[assignment]
+        try:
+            await self._send(start)
+            await self._send(body)
+        finally:
+            cycle.transport = gathering.transport
+            gathering.flush()
 
     def _holds_trailers(self) -> bool:
         return bool(self._cycle.chunked_encoding) and self._cycle.scope["method"] != "HEAD"
@@ -133,6 +153,29 @@ class _Trailing:
                 cycle.transport = original
         else:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class _Gathering:
+    """A transport that keeps what is written to it until it is flushed or closed."""
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self._parts.append(data)
+
+    def flush(self) -> None:
+        if self._parts:
+            self.transport.write(b"".join(self._parts))
+            self._parts.clear()
+
+    def close(self) -> None:
+        self.flush()
+        self.transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
 
 
 class _Ending:

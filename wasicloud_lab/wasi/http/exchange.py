@@ -176,8 +176,8 @@ class BufferedExchange(Exchange):
         self._size += len(data)
         if self._size > self.limit:
             raise GuestOutOfMemory(
-                f"the body of the response passed {self.limit} bytes, the most that is kept in memory; "
-                "stream it with app.client().stream(…), or raise the limit with lab.load(…, body=…)"
+                f"the body of the response passed {self.limit} bytes, the most that is kept in memory",
+                hint="stream it with app.client().stream(…), or raise the limit with lab.load(…, body=…)",
             )
         self.chunks.append(data)
 
