@@ -149,7 +149,9 @@ def _component(parser: argparse.ArgumentParser) -> None:
         "--memory", type=_count, default=256, metavar="MIB", help="MiB an instance may use (default 256)"
     )
     parser.add_argument(
-        "--isolation", choices=ISOLATIONS, default="reuse", help="reuse instances (default), or one for each request"
+        "--isolation",
+        choices=ISOLATIONS,
+        help="reuse instances, or make one for each request (default: reuse, where the guest can)",
     )
 
 

@@ -44,7 +44,7 @@ class Lab:
         source: str | Path | bytes | Component,
         *,
         name: str | None = None,
-        isolation: str = "reuse",
+        isolation: str | None = None,
         workers: int = 16,
         deadline: float | None = 10.0,
         memory: int = 256 * MIB,
@@ -64,7 +64,8 @@ class Lab:
         Args:
             source: a bundled name ("hello"), a path, an http(s) URL, or the bytes.
             name: what to call it; two loads under one name replace each other in `lab.apps`.
-            isolation: "reuse" keeps an instance for the next call, "request" makes a new one for each.
+            isolation: "reuse" keeps an instance for the next call, "request" makes a new one for each. Left
+                out, it is "reuse", but for a component of componentize-js, whose instances serve one request each.
             workers: calls that streaming and serving run at once.
             deadline: seconds a call may take; None for no limit.
             memory: bytes of linear memory an instance may have.
@@ -86,6 +87,8 @@ class Lab:
         component = source if isinstance(source, Component) else self._component(source, name)
         if name:
             component.name = name
+        if isolation is None:
+            isolation = "request" if component.once else "reuse"
         own = standard(
             env=env, args=args or (component.name,), dirs=dirs, config=config,
             allow_http=allow_http, allow_sockets=allow_sockets, stdout=stdout, stderr=stderr,

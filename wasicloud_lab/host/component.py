@@ -37,6 +37,8 @@ class Component:
         digest: their sha256, in hex.
         world: its imports and exports.
         cached: whether the compiled code came from the compile cache.
+        once: its instances serve one request each, as those of componentize-js do: their `fetch` event can be
+            answered only once. The tool signs its components.
     """
 
     def __init__(self, data: bytes, name: str, progress: Progress | None = None) -> None:
@@ -48,6 +50,7 @@ class Component:
         self.data = data = _checked(data, name)
         self.digest = hashlib.sha256(data).hexdigest()
         self.native, self.cached = _compile(data, self.digest, name, progress or _silent)
+        self.once = b"ComponentizeJS" in data
         self.world: World = read_world(self.native.type, engine())
 
     @property

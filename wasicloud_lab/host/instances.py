@@ -173,7 +173,7 @@ class Instance:
         reason = _reason(message)
         if "exceeds memory limit" in message or ("minimum size" in message and "limit" in message):
             return self._out_of_memory(reason, stderr)
-        if self._ran_out_of_memory(frames, stderr):
+        if "unreachable" in reason and self._ran_out_of_memory(frames, stderr):
             return self._out_of_memory(reason, stderr)
         return GuestTrap(f"{name} trapped: {reason}", frames=frames, stderr=stderr)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...errors import Err, GuestOutOfMemory
 from ...host.interface import resource
+from ...host.state import current
 from ...host.values import Ok, Variant
 from ..io import InputStream, OutputStream, Pollable, Source, always_ready, stream_closed, stream_failed  # fmt: skip
 from ..pipe import Pipe
@@ -50,6 +51,9 @@ class IteratorSource:
 
     def read(self, limit: int) -> bytes:
         while not self._rest:
+            pause = current().on_pause
+            if pause is not None:  # the iterator may take its time: pass on what the guest has written
+                pause()
             chunk = next(self._chunks, None)
             if chunk is None:
                 raise stream_closed()

@@ -59,6 +59,7 @@ class Exchange:
         body_error: the `error-code` of a body that did not end well.
         informational: (status, headers) of each 1xx the guest sent before its response.
         trailers: of the response, once its body has ended.
+        bodiless: HTTP allows this response no body (HEAD, 204, 304); what the guest writes is thrown away.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Exchange:
         self.body = body if body is not None else BytesSource(b"")
         self.limit = limit
         self.status: int | None = None
+        self.bodiless = False
         self.response_headers: list[Header] = []
         self.error: Variant | None = None
         self.body_error: Variant | None = None
@@ -95,6 +97,7 @@ class Exchange:
     def respond(self, status: int, headers: list[Header], body: OutgoingBody | None) -> None:
         """The guest has set its response; `body` is None where it has none."""
         self.status, self.response_headers = status, headers
+        self.bodiless = self.method == "HEAD" or status in (204, 304)
         self.on_head()
         if body is None:
             self.body_ended = True
@@ -171,7 +174,7 @@ class BufferedExchange(Exchange):
         return WRITE_LIMIT if not self.body_ended else _closed()
 
     def write(self, data: bytes) -> None:
-        if self.method == "HEAD":  # what a guest writes all the same is not sent
+        if self.bodiless:  # what a guest writes all the same is not sent
             return
         self._size += len(data)
         if self._size > self.limit:

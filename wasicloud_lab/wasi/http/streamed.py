@@ -59,7 +59,7 @@ class StreamedExchange(Exchange):
         return self.pipe.room()
 
     def write(self, data: bytes) -> None:
-        if self.method == "HEAD":
+        if self.bodiless:
             return
         self.pipe.write(data)
         self._untold += len(data)
