@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ from .types import Function, Interface
 
 #: The two ways to hand out instances.
 ISOLATIONS = ("reuse", "request")
+
+
+#: Seconds an instance must take for it to be worth a thread that makes it ahead.
+WORTH_AHEAD = 0.001
 
 
 class Pool:
@@ -60,6 +65,7 @@ class Pool:
         self._ahead = ahead
         self._exports: dict[str, Export] = {}
         self._closed = False
+        self._cost = float("inf")  # seconds the last instance took to make
         self._filling = threading.Lock()
 
     def export(self, name: str) -> Export:
@@ -121,7 +127,7 @@ class Pool:
             instance = self._idle.pop()  # the last one used: its memory is warm
         except IndexError:
             instance = self._make()
-        if self.isolation == "request":
+        if self.isolation == "request" and self._cost > WORTH_AHEAD:
             self.fill()
         return instance
 
@@ -151,7 +157,10 @@ class Pool:
 
     def _make(self) -> Instance:
         self.made += 1
-        return Instance(self.component, self.linker, self.limits)
+        started = time.perf_counter()
+        instance = Instance(self.component, self.linker, self.limits)
+        self._cost = time.perf_counter() - started
+        return instance
 
     def close(self) -> None:
         """Frees the idle instances; those in use are freed as they come back."""
