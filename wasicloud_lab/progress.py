@@ -44,12 +44,17 @@ def compiling(name: str, size: int) -> Iterator[None]:
 
 def _watched() -> bool:
     """Whether somebody looks: at a terminal, or a notebook's kernel."""
-    return sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules)
+    return sys.stderr is not None and (sys.stderr.isatty() or _in_notebook())
+
+
+def _in_notebook() -> bool:
+    """Whether output goes to a kernel's front end."""
+    return type(sys.stdout).__module__.startswith("ipykernel.")
 
 
 def _write(text: str) -> None:
     # A notebook paints stderr like an error, which this is not.
-    stream = sys.stdout if "ipykernel" in sys.modules else sys.stderr
+    stream = sys.stdout if _in_notebook() else sys.stderr
     with contextlib.suppress(OSError, ValueError):
         stream.write(text)
         stream.flush()
