@@ -236,7 +236,11 @@ class App:
             i.call("[method]counter.increment", counter)
         """
         with self.pool.instance() as instance:
-            yield Session(self.pool, instance)
+            session = Session(self.pool, instance)
+            try:
+                yield session
+            finally:
+                session.end()
 
     # --- how it runs -------------------------------------------------------------------------------
 
@@ -291,6 +295,7 @@ class App:
                 instance.broken = True
                 raise
         finally:
+            exchange.unbind()  # first: from here on the store is another exchange's
             pool.give_back(instance)
 
     def start(self, exchange: StreamedExchange, deadline: float | None = -1) -> None:
@@ -344,10 +349,16 @@ class Session:
 
     def __init__(self, pool: Pool, instance: Instance) -> None:
         self._pool = pool
-        self._instance = instance
+        self._instance: Instance | None = instance
+
+    def end(self) -> None:
+        """The instance is another's from now on."""
+        self._instance = None
 
     def call(self, function: str, *arguments: Any, deadline: float | None = -1) -> Any:
         """As `App.call`, on this instance."""
+        if self._instance is None:
+            raise LinkError("this instance was given back at the end of its `with` block; take another")
         return self._instance.call(self._pool.export(function), arguments, deadline=deadline)
 
 

@@ -16,8 +16,22 @@ from .state import StoreState
 
 MIB = 1024 * 1024
 
+#: What a store may hold beside the one memory that `Limits.memory` bounds. wasmtime counts each of them alone.
+MEMORIES = 8
+TABLES = 64
+TABLE_ELEMENTS = 200_000
+
 #: Seconds between two looks at whether a running guest must stop.
 TICK = 0.02
+
+
+def check_deadline(deadline: float | None) -> None:
+    """
+    Raises:
+        ValueError: it is not a number of seconds above 0, nor None.
+    """
+    if deadline is not None and not (isinstance(deadline, (int, float)) and deadline > 0):
+        raise ValueError(f"a deadline is a number of seconds above 0, or None; got {deadline!r}")
 
 
 @dataclass(frozen=True)
@@ -35,8 +49,7 @@ class Limits:
     body: int = 256 * MIB
 
     def __post_init__(self) -> None:
-        if self.deadline is not None and not self.deadline > 0:
-            raise ValueError(f"a deadline is a number of seconds above 0, or None; got {self.deadline!r}")
+        check_deadline(self.deadline)
         for name in ("memory", "body"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) <= 0:
                 raise ValueError(f"the limit {name!r} is a number of bytes above 0; got {getattr(self, name)!r}")
@@ -95,6 +108,10 @@ class Ticker:
         """The guest of this store has returned."""
         self._running.discard(state)
 
+    def forget(self) -> None:
+        """In a forked child: the thread has stayed with the parent, and so have its guests."""
+        self.__init__()  # type: ignore[misc]
+
     def _wake(self) -> None:
         with self._lock:
             self._awake.set()
@@ -120,3 +137,5 @@ class Ticker:
 
 
 ticker = Ticker()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=ticker.forget)

@@ -14,7 +14,7 @@ from ..errors import Err
 from . import capi
 from .canonical import compile_type, outcome_lowers
 from .misfits import argument_misfit, returned_misfit
-from .running import Running
+from .running import AT_THE_BOUNDARY, CALLBACKS, Running
 from .scalars import ValueMismatch
 from .state import STORES, StoreState, release
 from .types import Function, ResultOf
@@ -68,12 +68,17 @@ class Caller:
         base = ctypes.addressof(memory)
         count = self._count
         result = base + capi.VAL_SIZE * count
+        first = state.next_rep
         try:
-            for (lower, at), argument in zip(self._lowers, arguments):
-                try:
-                    lower(state, base + at, argument)
-                except ValueMismatch as misfit:
-                    raise argument_misfit(self._label, self._names[at // capi.VAL_SIZE], misfit) from None
+            try:
+                for (lower, at), argument in zip(self._lowers, arguments):
+                    try:
+                        lower(state, base + at, argument)
+                    except ValueMismatch as misfit:
+                        raise argument_misfit(self._label, self._names[at // capi.VAL_SIZE], misfit) from None
+            except BaseException:
+                state.take_back(first)
+                raise
             has_result = self._lift is not None
             with Running(state, deadline):
                 error = capi.func_call(
@@ -105,8 +110,8 @@ def _host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Call
     stores = STORES
 
     def callback(_env: Any, context: int, _ty: Any, arguments: int, _n: int, results: int, _m: int) -> int:
-        state = stores[context]
         try:
+            state = stores[context]
             try:
                 if lifts:
                     value = target(*[lift(state, arguments + at) for lift, at in lifts])
@@ -120,32 +125,49 @@ def _host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Call
             except Err as error:
                 if not fallible:
                     raise
-                lower_err(state, results, error)
+                try:
+                    lower_err(state, results, error)
+                except ValueMismatch as misfit:
+                    raise returned_misfit(label, misfit) from None
             return 0
         except BaseException as error:
-            return _raise(state, f"in {label}: {error}", error)
+            return _raise(context, f"in {label}", error)
 
+    CALLBACKS.add(callback.__code__)  # one code object, whatever the function
+    AT_THE_BOUNDARY.add(callback.__code__)
     return callback
 
 
-@capi.DROP_CALLBACK  # type: ignore[untyped-decorator]
-def _drop(_env: Any, context: int, rep: int) -> int:
+def _dropped(_env: Any, context: int, rep: int) -> int:
     """The guest has let go of a host resource."""
-    state = STORES.get(context)
-    if state is None:
-        return 0
     try:
-        release(state.handles.pop(rep, None))
+        state = STORES.get(context)
+        if state is not None:
+            release(state.handles.pop(rep, None))
     except BaseException as error:
-        return _raise(state, str(error), error)
+        return _raise(context, "while a resource was dropped", error)
     return 0
 
 
-def _raise(state: StoreState, message: str, error: BaseException) -> int:
-    """Keeps the first exception for the caller and makes the guest trap."""
-    if state.exception is None:
+def _raise(context: int, where: str, error: BaseException) -> int:
+    """Keeps the first exception for the caller and makes the guest trap.
+
+    Nothing may be raised here, nor anywhere else outside the `try` of a callback: ctypes would hand wasmtime an
+    arbitrary word as the error, and the process would crash.
+    """
+    state = STORES.get(context)
+    if state is not None and state.exception is None:
         state.exception = error
-    return int(capi.error_new(message.replace("\0", "␀").encode(errors="replace")))
+    try:
+        said = str(error)
+    except BaseException:  # an exception that can't say itself
+        said = type(error).__name__
+    return int(capi.error_new(f"{where}: {said}".replace("\0", "␀").encode(errors="replace")))
+
+
+_drop = capi.DROP_CALLBACK(_dropped)
+CALLBACKS.add(_dropped.__code__)
+AT_THE_BOUNDARY.update((_dropped.__code__, _raise.__code__))
 
 
 def _address(managed: Any) -> int:

@@ -15,9 +15,9 @@ from . import capi
 from .binding import BoundLinker
 from .boundary import Caller
 from .component import Component
-from .engine import MIB, Limits, engine
+from .engine import MEMORIES, MIB, TABLE_ELEMENTS, TABLES, Limits, check_deadline, engine
 from .running import Running, on_epoch
-from .state import HANDLE_LIMIT, STORES, StoreState
+from .state import HANDLE_LIMIT, STORES, StoreState, check_nesting
 from .symbols import readable
 from .types import Function, ResultOf
 from .values import Err, Ok
@@ -47,7 +47,6 @@ class Instance:
     """One instance in a store of its own. Used by one thread at a time.
 
     Attributes:
-        broken: it trapped, leaked or was closed: not to be used again.
         calls: how many calls it has served.
     """
 
@@ -55,19 +54,23 @@ class Instance:
         self.component = component
         self.limits = limits
         self._linker = linker  # its callbacks must outlive the store that calls them
-        self.broken = False
         self._closed = False
         self.calls = 0
         self._functions: dict[str, wc.Func] = {}
         self._store = wasmtime.Store(engine())
-        self._store.set_limits(memory_size=limits.memory)
+        self._store.set_limits(
+            memory_size=limits.memory, table_elements=TABLE_ELEMENTS, tables=TABLES, memories=MEMORIES
+        )
         address = ctypes.cast(self._store._context(), ctypes.c_void_p).value or 0
         self.state = STORES[address] = StoreState(address)
         capi.epoch_callback(ctypes.cast(self._store.ptr(), ctypes.c_void_p), on_epoch, None, None)
         capi.set_epoch_deadline(address, 1)
         try:
+            check_nesting()
             with Running(self.state, limits.deadline):
                 self._native = linker.native.instantiate(self._store, component.native)
+            if self.state.exception is not None:  # an interrupt that came as the guest returned
+                raise self.state.exception
         except wasmtime.WasmtimeError as error:
             failure = self._failure(str(error), _frames(error))
             self.close()
@@ -96,22 +99,35 @@ class Instance:
             raise LinkError(f"this instance of {self.component.name} is closed; take another")
         if len(arguments) != len(export.type.params):
             raise TypeError(f"{export.label} takes {len(export.type.params)} argument(s), got {len(arguments)}")
-        function = self._functions.get(export.label) or self._find(export)
+        if deadline == -1:
+            deadline = self.limits.deadline
+        else:
+            check_deadline(deadline)
         state = self.state
+        if state.running:
+            raise LinkError(f"this instance of {self.component.name} is running a call; it takes one at a time")
+        check_nesting()
+        function = self._functions.get(export.label) or self._find(export)
+        state.running = True
         state.context = context
         self.calls += 1
         try:
-            value = export.caller(
-                function, self._store, state, arguments, self.limits.deadline if deadline == -1 else deadline
-            )
+            value = export.caller(function, self._store, state, arguments, deadline)
         except wasmtime.WasmtimeError as error:
             raise self._failure(str(error), _frames(error)) from None
+        except (TypeError, ValueError, GuestError):  # of the arguments: the guest has not run
+            raise
+        except BaseException:  # Ctrl-C at a moment when nothing tells whether the guest trapped
+            self.broken = True
+            raise
         finally:
+            state.running = False
             state.context = state.on_pause = None
             state.give_up_at = float("inf")
             for rep in state.lent:
                 state.handles.pop(rep, None)
             state.lent.clear()
+            state.given.clear()
         if state.exception is not None:  # an interrupt that came as the guest returned
             interrupt, state.exception = state.exception, None
             raise interrupt
@@ -123,6 +139,15 @@ class Instance:
             assert isinstance(value, Ok)
             return value.value
         return value
+
+    @property
+    def broken(self) -> bool:
+        """It trapped, leaked or was closed: not to be used again."""
+        return self.state.broken
+
+    @broken.setter
+    def broken(self, value: bool) -> None:
+        self.state.broken = value
 
     def cancel(self) -> None:
         """Ends the running call soon; from any thread."""

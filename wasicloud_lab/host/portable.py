@@ -96,11 +96,16 @@ class Caller:
             TypeError: an argument does not fit.
         """
         lowered = []
-        for (name, ty), value in zip(self._type.params, arguments):
-            try:
-                lowered.append(lower(ty, value, state, store))
-            except ValueMismatch as error:
-                raise argument_misfit(self._label, name, error) from None
+        first = state.next_rep
+        try:
+            for (name, ty), value in zip(self._type.params, arguments):
+                try:
+                    lowered.append(lower(ty, value, state, store))
+                except ValueMismatch as error:
+                    raise argument_misfit(self._label, name, error) from None
+        except BaseException:
+            state.take_back(first)
+            raise
         with Running(state, deadline):
             value = function(store, *lowered)
             function.post_return(store)

@@ -10,6 +10,7 @@ from wasmtime import _ffi as ffi
 from wasmtime import component as wc
 
 from . import capi
+from .running import Running
 from .state import STORES, StoreState
 
 _numbers = itertools.count(1)
@@ -48,10 +49,25 @@ class GuestResource:
     def drop(self) -> None:
         """Frees the resource in the guest, running its destructor. A second call does nothing."""
         native, self._native = self._native, None
-        if native is not None and STORES.get(self._state.address) is self._state:
-            error = capi.any_drop(self._state.address, _address(native))
-            if error:
-                raise ValueError(capi.take_error(error))
+        state = self._state
+        if native is None or state.broken or STORES.get(state.address) is not state:
+            return
+        if state.running:  # from a host function that the same guest called: under that call's deadline
+            error = capi.any_drop(state.address, _address(native))
+        else:
+            state.running = True
+            try:
+                with Running(state, state.allowed or None):
+                    error = capi.any_drop(state.address, _address(native))
+            finally:
+                state.running = False
+        raised, state.exception = state.exception, None
+        if error:
+            state.broken = True
+            message = capi.take_error(error)
+            raise raised or ValueError(message)
+        if raised is not None:  # an interrupt
+            raise raised
 
     def native_for(self, state: StoreState, owned: bool) -> wc.ResourceAny:
         """The native handle, to be lent or given to a call on the same instance.
@@ -70,6 +86,7 @@ class GuestResource:
             )
         if owned:
             self._native = None
+            state.given.append(lambda: setattr(self, "_native", native))
         return native
 
     def __repr__(self) -> str:
@@ -106,6 +123,7 @@ def lower_handle(state: StoreState, out: int, value: Any, owned: bool) -> None:
     capi.host_delete(host)
     if error:
         state.handles.pop(rep, None)
+        state.broken = True  # its handles are used up
         raise ValueError(capi.take_error(error))
 
 

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 from . import capi
@@ -16,9 +16,21 @@ from .state import STORES, StoreState, enter, leave
 
 # The function under `signal.getsignal`, which spends microseconds looking for an enum member first.
 _getsignal = getattr(sys.modules["_signal"], "getsignal", signal.getsignal)
-_SIGINT = int(signal.SIGINT)
+_DEFAULT = signal.default_int_handler
 _MAIN = threading.main_thread().ident
 _on_main: list[StoreState] = []  # stores whose guests run on the main thread, the innermost last
+
+#: Signals whose handlers, where they are Python's, are kept from raising into C while a guest runs.
+_WATCHED = tuple(
+    int(getattr(signal, name)) for name in ("SIGINT", "SIGALRM", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)
+)  # fmt: skip
+_handlers: dict[int, Any] = {}  # signal → the handler that `_on_signal` stands in for
+
+#: Code that runs between wasmtime and Python outside any `try`, where an exception would crash the process.
+AT_THE_BOUNDARY: set[CodeType] = set()
+#: Those of it that call host functions, inside a `try`.
+CALLBACKS: set[CodeType] = set()
 
 
 class Running:
@@ -35,7 +47,7 @@ class Running:
         self.state = state
         state.exception = None
         state.cancelled = False
-        state.interrupted = False
+        state.interrupted = None
         state.deadline = time.monotonic() + deadline if deadline is not None else float("inf")
         state.allowed = deadline or 0.0
         if state.stderr:
@@ -45,9 +57,12 @@ class Running:
         self._main = threading.get_ident() == _MAIN
         if self._main:
             _on_main.append(self.state)
-            if _getsignal(_SIGINT) is signal.default_int_handler:
-                with contextlib.suppress(ValueError):  # an interpreter inside another program
-                    signal.signal(signal.SIGINT, _on_interrupt)
+            for number in _WATCHED:
+                handler = _getsignal(number)
+                if handler is not _on_signal and callable(handler):
+                    with contextlib.suppress(ValueError):  # an interpreter inside another program
+                        _handlers[number] = handler
+                        signal.signal(number, _on_signal)
         ticker.start(self.state)
         self._before = enter(self.state)
 
@@ -56,24 +71,45 @@ class Running:
         ticker.stop(self.state)
         if self._main:
             _on_main.remove(self.state)
-        if self.state.interrupted:
-            self.state.exception = KeyboardInterrupt()
+            if not _on_main:
+                for number, handler in list(_handlers.items()):
+                    if handler is not _DEFAULT:  # for Ctrl-C ours may stay: without guests it is Python's own
+                        signal.signal(number, handler)
+                        del _handlers[number]
+        if self.state.interrupted is not None:
+            self.state.exception = self.state.interrupted
 
 
-def _on_interrupt(number: int, frame: FrameType | None) -> None:
-    """Ctrl-C: marks the calls on the main thread; without any, or the second time, raises as ever.
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C and the like: what the handler raises is kept for the calls on the main thread, which end.
 
-    Wherever Python gets to run this inside a guest's call, raising could be lost in C; a mark can't.
+    Wherever Python gets to run this inside a guest's call, raising would crash in C or be lost; a mark can't. A
+    second one in the midst of a host function is raised there, so that one that takes long can be ended.
     """
-    if not _on_main or _on_main[-1].interrupted:
-        signal.default_int_handler(number, frame)
-    for state in _on_main:
-        state.interrupted = True
-        state.cancel()
+    handler = _handlers.get(number, _DEFAULT)
+    if not _on_main:
+        handler(number, frame)
+        return
+    try:
+        handler(number, frame)
+    except BaseException as error:
+        again = _on_main[-1].interrupted is not None
+        for state in _on_main:
+            state.interrupted = state.interrupted or error
+            state.cancel()
+        if again and _in_host_function(frame):
+            raise
 
 
-@capi.EPOCH_CALLBACK  # type: ignore[untyped-decorator]
-def on_epoch(context: int, _env: Any, delta: Any, kind: Any) -> int:
+def _in_host_function(frame: FrameType | None) -> bool:
+    """Whether what is raised here comes to the `try` of a callback."""
+    step = frame
+    while step is not None and step.f_code not in AT_THE_BOUNDARY:
+        step = step.f_back
+    return step is not None and step is not frame and step.f_code in CALLBACKS
+
+
+def _epoch(context: int, _env: Any, delta: Any, kind: Any) -> int:
     """Called by a running guest at each tick: ends the call or lets it run until the next."""
     state = STORES.get(context)
     interruption = state.interruption() if state is not None else None
@@ -82,7 +118,19 @@ def on_epoch(context: int, _env: Any, delta: Any, kind: Any) -> int:
             state.exception = interruption
         return capi.error_new(b"interrupted")  # type: ignore[no-any-return]
     if state is not None and state.on_pause is not None:
-        state.on_pause()
+        try:
+            state.on_pause()
+        except BaseException as error:
+            state.exception = state.exception or error
+            return capi.error_new(b"interrupted")  # type: ignore[no-any-return]
     delta[0] = 1
     kind[0] = 0
     return 0
+
+
+on_epoch = capi.EPOCH_CALLBACK(_epoch)
+AT_THE_BOUNDARY.update(
+    function.__code__
+    for function in (_epoch, _on_signal, Running.__init__, Running.__enter__, Running.__exit__,
+                     StoreState.interruption, StoreState.cancel)
+)  # fmt: skip

@@ -39,7 +39,10 @@ class ValueMismatch(TypeError):
 
 def mismatch(wanted: str, value: Any) -> ValueMismatch:
     """The error for a value of another form, shown in short."""
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except Exception:  # an integer of thousands of digits, an object that can't show itself
+        shown = "…"
     if len(shown) > 80:
         shown = shown[:77] + "…"
     return ValueMismatch(f"wanted {wanted}, got {type(value).__name__} {shown}")
@@ -66,7 +69,8 @@ def _number(name: str) -> Codec:
             MEMORY[address : address + size] = pack(kind, value)
         except Exception:
             if isinstance(value, int):
-                raise ValueMismatch(f"{value} is outside {name}, which holds {low} to {high}") from None
+                shown = value if value.bit_length() < 128 else f"an integer of {value.bit_length()} bits"
+                raise ValueMismatch(f"{shown} is outside {name}, which holds {low} to {high}") from None
             raise mismatch(f"an int for {name}", value) from None
 
     def lower_float(state: StoreState, address: int, value: Any) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import GuestCancelled, GuestOutOfMemory, GuestTimeout
+from ..errors import GuestCancelled, GuestOutOfMemory, GuestTimeout, LinkError
 
 #: Every open store by the address of its wasmtime context, which is what a callback is handed.
 STORES: dict[int, StoreState] = {}
@@ -22,6 +22,9 @@ HANDLE_LIMIT = 10_000
 
 #: Handles that one store may hold at once: each is an object in the host's memory.
 HANDLES_AT_ONCE = 100_000
+
+#: Guests that may run inside each other on one thread: each takes up to 512 KiB of its stack.
+NESTING_LIMIT = 8
 
 _local = threading.local()
 
@@ -49,16 +52,37 @@ class StoreState:
         exception: what a host function raised; the guest sees a trap, the caller sees this.
         waker: set by whatever a pollable of this store may be waiting for.
         context: the embedder's own object for the running call (an HTTP exchange, …).
-        interrupted: the call was cancelled by Ctrl-C.
+        broken: the store trapped: not to be used again.
+        running: a call is under way; a second one must not begin.
+        interrupted: what the signal raised that ended the call (Ctrl-C: KeyboardInterrupt).
         on_pause: called when the guest is about to wait, and at each tick of a long run: the moments to
             pass on what it has written so far.
+        next_rep: the representation of the next host resource.
+        given: what gives each guest resource that went to the running call back to its holder.
         lent: representations of host resources lent to the guest for the running call only.
         stderr: the last of what the guest wrote there during the running call.
     """
 
     __slots__ = (
-        "_next", "address", "allowed", "cancelled", "context", "deadline", "exception", "give_up_at", "handles",
-        "interrupted", "lent", "on_pause", "scratch", "scratch_at", "stderr", "waker",
+        "address",
+        "allowed",
+        "broken",
+        "cancelled",
+        "context",
+        "deadline",
+        "exception",
+        "give_up_at",
+        "given",
+        "handles",
+        "interrupted",
+        "lent",
+        "next_rep",
+        "on_pause",
+        "running",
+        "scratch",
+        "scratch_at",
+        "stderr",
+        "waker",
     )  # fmt: skip
 
     def __init__(self, address: int) -> None:
@@ -71,27 +95,39 @@ class StoreState:
         self.waker = threading.Event()
         self.context: Any = None
         self.cancelled = False
-        self.interrupted = False
+        self.broken = False
+        self.running = False
+        self.interrupted: BaseException | None = None
         self.lent: list[int] = []
+        self.given: list[Callable[[], None]] = []
         self.on_pause: Callable[[], None] | None = None
         self.stderr = bytearray()
         self.scratch = ctypes.c_void_p()  # for the codec, which would otherwise make one for each handle
         self.scratch_at = ctypes.addressof(self.scratch)
-        self._next = 1
+        self.next_rep = 1
 
     def insert(self, resource: Any) -> int:
         """Puts a host object in the handle table; answers its representation."""
         if len(self.handles) >= HANDLES_AT_ONCE:
+            self.broken = True
             raise GuestOutOfMemory(
                 f"the guest holds {HANDLES_AT_ONCE:,} handles to host resources, the most it may; it has to drop some"
             )
-        rep = self._next
-        self._next = rep + 1 if rep < 0xFFFF_FFFF else 1
+        rep = self.next_rep
+        self.next_rep = rep + 1 if rep < 0xFFFF_FFFF else 1
         while rep in self.handles:
-            rep = self._next
-            self._next = rep + 1 if rep < 0xFFFF_FFFF else 1
+            rep = self.next_rep
+            self.next_rep = rep + 1 if rep < 0xFFFF_FFFF else 1
         self.handles[rep] = resource
         return rep
+
+    def take_back(self, first: int) -> None:
+        """Undoes what lowering a call's arguments gave away, as one of them did not fit: the call is not made."""
+        for rep in range(first, self.next_rep):
+            self.handles.pop(rep, None)
+        for undo in self.given:
+            undo()
+        self.given.clear()
 
     def interruption(self) -> BaseException | None:
         """The error that must end the running call now, if any."""
@@ -101,6 +137,16 @@ class StoreState:
         if now >= self.deadline:
             return GuestTimeout("")  # the caller of the guest, who knows the limit, words it
         return None
+
+    def go_on(self) -> None:
+        """To be called now and then by a host function that can take long.
+
+        Raises:
+            GuestTimeout, GuestCancelled: the call must end.
+        """
+        interruption = self.interruption()
+        if interruption is not None:
+            raise interruption
 
     def cancel(self) -> None:
         """Ends the running call at the next opportunity; may be called from any thread."""
@@ -123,9 +169,7 @@ class StoreState:
         while not self.waker.wait(min(0.25, max(until - time.monotonic(), 0.0))):
             if self.cancelled or time.monotonic() >= until:
                 break
-        interruption = self.interruption()
-        if interruption is not None:
-            raise interruption
+        self.go_on()
 
     def close(self) -> None:
         """Drops every handle, telling those that want to know. Before the store is freed, and once."""
@@ -147,11 +191,22 @@ def enter(state: StoreState) -> StoreState | None:
     """Makes a store the thread's current one; answers the one before, for `leave`."""
     before: StoreState | None = getattr(_local, "state", None)
     _local.state = state
+    _local.depth = getattr(_local, "depth", 0) + 1
     return before
+
+
+def check_nesting() -> None:
+    """
+    Raises:
+        LinkError: too many guests call each other on this thread; one more could overflow its stack.
+    """
+    if getattr(_local, "depth", 0) >= NESTING_LIMIT:
+        raise LinkError(f"{NESTING_LIMIT} guests already run inside each other here, the most that may")
 
 
 def leave(before: StoreState | None) -> None:
     """Restores what `enter` answered."""
+    _local.depth -= 1
     if before is None:
         del _local.state
     else:

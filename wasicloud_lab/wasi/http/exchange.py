@@ -94,6 +94,9 @@ class Exchange:
     def bind(self, state: StoreState) -> None:
         """The guest starts, in the store of `state`."""
 
+    def unbind(self) -> None:
+        """The guest has ended; its store serves another exchange next."""
+
     def respond(self, status: int, headers: list[Header], body: OutgoingBody | None) -> None:
         """The guest has set its response; `body` is None where it has none."""
         self.status, self.response_headers = status, headers

@@ -112,6 +112,7 @@ class Fields:
     def delete(self, name: str) -> None:
         name = self._changeable(name, ())
         self.entries_list[:] = [entry for entry in self.entries_list if entry[0] != name]
+        self._size = _size(self.entries_list)
 
     def append(self, name: str, value: bytes) -> None:
         entry = (self._changeable(name, (value,)), value)

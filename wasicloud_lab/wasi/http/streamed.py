@@ -41,6 +41,7 @@ class StreamedExchange(Exchange):
         self.hung_up = False
         self.on_change: Callable[[], None] = lambda: None
         self._state: StoreState | None = None
+        self._lock = threading.Lock()  # of `_state`: a client may hang up just as the guest returns
         self._untold = 0
         self._head_told = False
 
@@ -48,10 +49,17 @@ class StreamedExchange(Exchange):
         self.pipe.on_writable = state.waker.set
         if isinstance(self.body, Pipe):
             self.body.on_readable = state.waker.set
-        self._state = state
         state.on_pause = self._pause
-        if self.hung_up:
-            state.give_up_at = 0.0
+        with self._lock:
+            self._state = state
+            if self.hung_up:
+                state.give_up_at = 0.0
+
+    def unbind(self) -> None:
+        with self._lock:
+            state, self._state = self._state, None
+        if state is not None:
+            state.give_up_at = float("inf")
 
     # --- the guest's side --------------------------------------------------------------------------
 
@@ -81,7 +89,6 @@ class StreamedExchange(Exchange):
 
     def finished(self, failure: BaseException | None) -> None:
         """The guest's call is over, well or not."""
-        self._state = None
         self.failure = failure
         self.returned = True
         if failure is not None:
@@ -101,10 +108,11 @@ class StreamedExchange(Exchange):
         self.pipe.close()
         if isinstance(self.body, Pipe):
             self.body.fail(stream_failed("the client hung up"))
-        state = self._state
-        if state is not None:
-            state.give_up_at = time.monotonic() + GRACE
-            state.waker.set()
+        with self._lock:
+            state = self._state
+            if state is not None:
+                state.give_up_at = time.monotonic() + GRACE
+                state.waker.set()
 
 
 def broken(exchange: StreamedExchange) -> BaseException:
