@@ -7,6 +7,7 @@ Exit status 0: good; 1: the thing failed; 2: the words were wrong. An error is o
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -28,6 +29,9 @@ from .wasi.filesystem import Preopen
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; answers the exit status."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal or pipe without our characters shows `?` for them
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -40,8 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except _WrongWords as error:
+        print(f"wasicloud-lab: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a full disk behind `… > file`
+        print(f"wasicloud-lab: the output can't be written: {error.strerror or error}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer would fail again at exit
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+class _WrongWords(Exception):
+    """An option that reads well but can't be: a folder that is missing, an entry no allow-list may have."""
 
 
 def _line(error: LabError, verbose: bool) -> str:
@@ -159,20 +174,28 @@ def _component(parser: argparse.ArgumentParser) -> None:
 
 
 def _load(options: argparse.Namespace, lab: Lab) -> App:
-    return lab.load(
-        options.component,
-        isolation=options.isolation,
-        workers=getattr(options, "workers", 1),
-        deadline=options.deadline or None,
-        memory=options.memory * MIB,
-        env=dict(options.env),
-        config=dict(options.config),
-        dirs={preopen.guest: preopen for preopen in options.dir},
-        allow_http=options.allow_http,
-        allow_sockets=options.allow_sockets,
-        stdout=sys.stdout.buffer if hasattr(options, "addr") else None,
-        stderr=sys.stderr.buffer,
-    )
+    guests = [preopen.guest for preopen in options.dir]
+    for guest in guests:
+        if guests.count(guest) > 1:
+            raise _WrongWords(f"two folders would be {guest} in the guest; --dir HOST::GUEST names them apart")
+    try:
+        return lab.load(
+            options.component,
+            isolation=options.isolation,
+            workers=getattr(options, "workers", 1),
+            deadline=options.deadline or None,
+            memory=options.memory * MIB,
+            env=dict(options.env),
+            config=dict(options.config),
+            dirs={preopen.guest: preopen for preopen in options.dir},
+            allow_http=options.allow_http,
+            allow_sockets=options.allow_sockets,
+            # `request` prints the response there, so what the guest prints goes beside it.
+            stdout=sys.stdout.buffer if hasattr(options, "addr") else sys.stderr.buffer,
+            stderr=sys.stderr.buffer,
+        )
+    except ValueError as error:
+        raise _WrongWords(error) from None
 
 
 def _serve(options: argparse.Namespace) -> int:

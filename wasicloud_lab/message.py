@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -21,6 +22,11 @@ AUTHORITY = "localhost"
 
 #: Characters that stay as they are in a path and query; `%` too, so that what is encoded is left alone.
 _SAFE = "/%?&=:@!$'()*+,;~[]-._|^`{}\"<>"
+
+
+#: Control characters, line breaks in every disguise, and halves of characters. Any other that a request line
+#: can't hold is percent-encoded.
+_IMPOSSIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def prepare(
@@ -60,19 +66,21 @@ def split_target(path: str, params: Mapping[str, Any] | None) -> tuple[str, str,
         RequestError: it has line breaks, NULs or other characters that a request line can't hold.
     """
     scheme, authority = "http", AUTHORITY
-    if not path.startswith("/"):
-        if "://" in path:
-            parts = urlsplit(path)
-            scheme, authority = parts.scheme.lower(), parts.netloc.rpartition("@")[2]
-            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-            if scheme not in ("http", "https") or not authority:
-                raise RequestError(f"{path!r} is not a path or an http URL")
-        else:
-            raise RequestError(f"the path {path!r} does not start with '/'")
-    if not path.isprintable():
+    if _IMPOSSIBLE.search(path):  # first of all: urlsplit takes line breaks out without a word
         raise RequestError(
             f"the path {path!r} holds a character that no request line can; percent-encode it (%00, %0A, …)"
         )
+    if not path.startswith("/"):
+        if "://" not in path:
+            raise RequestError(f"the path {path!r} does not start with '/'")
+        try:
+            parts = urlsplit(path)
+        except ValueError as error:
+            raise RequestError(f"{path!r} is not an http URL: {error}") from None
+        scheme, authority = parts.scheme.lower(), parts.netloc.rpartition("@")[2]
+        if scheme not in ("http", "https") or not authority or " " in authority:
+            raise RequestError(f"{path!r} is not a path or an http URL")
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     path = path.partition("#")[0]
     if params:
         path += ("&" if "?" in path else "?") + urlencode(params, doseq=True)

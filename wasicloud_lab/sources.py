@@ -51,7 +51,10 @@ def read(source: str | Path | bytes) -> tuple[bytes, str]:
         return _fetch(text), Path(urlsplit(text).path).stem or "component"
     if isinstance(source, str) and text in bundled():
         return _read_file(bundled_folder() / f"{text}.wasm"), text
-    path = Path(source).expanduser()
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError as error:  # `~nobody/…`
+        raise ComponentError(f"there is no file {text!r}: {error}") from None
     if path.is_dir():
         raise ComponentError(f"{path} is a folder; name the .wasm file in it")
     if not path.is_file():

@@ -93,8 +93,8 @@ def _checked(data: bytes, name: str) -> bytes:
         raise ComponentError(f"{name} is truncated: it ends after {len(data)} byte(s)")
     if data[4:8] == b"\x01\x00\x00\x00":
         raise ComponentError(
-            f"{name} is a core WebAssembly module, not a component; wrap it with\n"
-            f"  wasm-tools component new {name} -o component.wasm\n"
+            f"{name} is a core WebAssembly module, not a component; "
+            "`wasm-tools component new FILE -o component.wasm` makes one of it\n"
             "(add `--adapt wasi_snapshot_preview1=adapter.wasm` where it was built for WASI preview 1, "
             "and `wasm-tools component embed WIT` before it where it carries no world)"
         )

@@ -79,7 +79,14 @@ class _Handling:
             self.app.start(exchange)
             await reader.head()
             await self._respond(exchange, reader)
-        except (LabError, Exception) as error:
+        except asyncio.CancelledError as stopped:  # the server stops and has waited long enough
+            if self.started:
+                raise BrokenResponse from stopped
+            await self._answer(503, "the server is stopping")
+        except Exception as error:
+            if exchange is not None and exchange.hung_up:  # what the guest made of that is no news
+                log.info("%s %s: the client hung up", self.scope["method"], self.scope["path"])
+                raise BrokenResponse from error
             if self.started:
                 log.warning("%s %s: the response broke off: %s", self.scope["method"], self.scope["path"], _line(error))
                 raise BrokenResponse from error
@@ -193,9 +200,12 @@ class _Handling:
         status, text = fault(self.app.name, error)
         if status >= 500:
             log.warning("%s %s: %d %s", self.scope["method"], self.scope["path"], status, _line(error))
+        await self._answer(status, text)
+
+    async def _answer(self, status: int, text: str) -> None:
         body = f"{status} {text}\n".encode()
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
-        if status == 400:
+        if status in (400, 503):
             headers.append((b"connection", b"close"))
         self.started = True
         await self.send({"type": "http.response.start", "status": status, "headers": headers})

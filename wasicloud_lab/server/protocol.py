@@ -1,21 +1,24 @@
 """uvicorn's HTTP/1.1 protocol with what this server promises beyond it.
 
 A head that is too large is answered with 431; trailers pass in both directions; any status a guest may set
-goes out; a response that broke off cuts its connection without a traceback.
+goes out; a response that broke off cuts its connection without a traceback. A client of HTTP/1.0 gets no chunks,
+and no more is read of a pipeline than what waits already.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from .asgi import REQUEST_TRAILERS, WHOLE, BrokenResponse
 
-#: Bytes of request line and headers that are accepted.
+#: Bytes of request line and headers that are accepted, and of trailers.
 HEAD_LIMIT = 64 * 1024
 
 
@@ -35,19 +38,18 @@ class LabProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)
         self._in_head = True
-        self._unfinished = 0  # bytes of a head that has not ended yet
+        self._unfinished = 0  # bytes of a head, or of trailers, that have not ended yet
         self._refused = False
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         if self._refused:
             return
-        self._unfinished = self._unfinished + len(data) if self._in_head else 0
+        self._unfinished += len(data)
         super().data_received(data)
-        if not self._in_head:
-            self._unfinished = 0
-        elif self._unfinished > HEAD_LIMIT:  # the parser itself would go on for ever
+        if self._unfinished > HEAD_LIMIT:  # the parser itself would go on for ever
             self._too_large()
 
     def on_message_begin(self) -> None:
@@ -65,13 +67,18 @@ class LabProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
+        self._unfinished = 0
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        hosts = sum(name == b"host" for name, _ in self.headers)
         if size > HEAD_LIMIT:
             self._too_large()
-        else:
+        elif hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
+            self.send_400_response("A request has one Host header.")
+        elif not self._refused:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._unfinished = 0
         if not self._refused:
             super().on_body(body)
 
@@ -96,14 +103,54 @@ class LabProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._refused = True
+        if self._cut_short():
+            return
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-        body = f"{status.value} the head of the request is larger than {HEAD_LIMIT} bytes\n".encode()
+        what = "head" if self._in_head or self.cycle is None else "head or trailers"
+        body = f"{status.value} the {what} of the request is larger than {HEAD_LIMIT} bytes\n".encode()
         self.transport.write(
             f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode()
             + body
         )
         self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what is no HTTP; nothing more is read from this client."""
+        if self._refused:
+            return
+        self._refused = True
+        if not self._cut_short():
+            super().send_400_response(msg)
+
+    def _cut_short(self) -> bool:
+        """Whether a response was on its way, in whose middle another would be taken for its body: it is cut."""
+        under_way = self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+        if under_way:
+            self.transport.abort()
+        return under_way
+
+
+class _Flow(FlowControl):
+    """Reads on only when no request waits for its turn, so that a client can't pile them up."""
+
+    def __init__(self, transport: Any, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline:
+            super().resume_reading()
+
+
+class _UntilClose(int):
+    """What is left of a body whose end is the connection's: never too little, never too much."""
+
+    def __lt__(self, other: int) -> bool:
+        return False
+
+    def __sub__(self, other: int) -> _UntilClose:
+        return self
 
 
 class _Trailing:
@@ -118,6 +165,8 @@ class _Trailing:
 
     async def send(self, message: dict[str, Any]) -> None:
         kind = message["type"]
+        if kind == "http.response.start":
+            self._unchunked(message["headers"])
         if message.get(WHOLE):
             self._held = message
             return
@@ -150,6 +199,13 @@ class _Trailing:
         finally:
             cycle.transport = gathering.transport
             gathering.flush()
+
+    def _unchunked(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """HTTP/1.0 knows no chunks: there a body of unknown length ends with the connection."""
+        cycle = self._cycle
+        if cycle.scope["http_version"] == "1.0" and not any(name == b"content-length" for name, _ in headers):
+            cycle.chunked_encoding = False
+            cycle.expected_content_length = _UntilClose()
 
     def _holds_trailers(self) -> bool:
         return bool(self._cycle.chunked_encoding) and self._cycle.scope["method"] != "HEAD"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
@@ -93,7 +94,7 @@ class Server:
                 self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
             listener = socket.socket(family, kind, proto)
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             raise ServeError(f"{self.host}:{self.port} is not an address to serve on: {error}") from None
         try:
             if os.name != "nt":  # there the option would let two servers share a port
@@ -102,7 +103,10 @@ class Server:
             listener.listen(512)
         except OSError as error:
             listener.close()
-            hint = "another program has it; port=0 takes a free one" if self.port else "try another address"
+            hint = {
+                errno.EADDRINUSE: "another program has it; port=0 takes a free one",
+                errno.EACCES: "it is kept for the system; ports from 1024 on are free for all",
+            }.get(error.errno or 0, "try another address")
             raise ServeError(
                 f"{self.host}:{self.port} can't be served on: {error.strerror or error} ({hint})"
             ) from None

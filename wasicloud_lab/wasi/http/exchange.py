@@ -13,7 +13,7 @@ from ...host.state import StoreState
 from ...host.values import Variant
 from ..io import WRITE_LIMIT, stream_closed
 from .bodies import BodySource, BytesSource, OutgoingBody
-from .fields import Header
+from .fields import Header, content_length
 
 METHODS = {
     name.upper(): Variant(name)
@@ -104,6 +104,8 @@ class Exchange:
         self.on_head()
         if body is None:
             self.body_ended = True
+            if not self.bodiless and content_length(headers):
+                self.body_error = Variant("HTTP-response-body-size", 0)
             self.on_end()
         else:
             body.attach(self, self._ended)

@@ -68,7 +68,7 @@ def _encoded(value: str) -> bytes:
     try:
         return value.encode("latin-1")
     except UnicodeEncodeError:
-        return value.encode()
+        return value.encode(errors="replace")  # halves of characters, which no encoding has
 
 
 @resource

@@ -7,7 +7,9 @@ is what the guest said.
 
 from __future__ import annotations
 
+import ssl
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 
 import httpx
@@ -31,6 +33,9 @@ DEFAULT_TIMEOUT = 30.0
 #: Requests of one app that may be under way at once.
 CONCURRENT = 64
 
+#: Hosts whose connections are kept for the next request.
+HOSTS = 64
+
 
 @interface("wasi:http/outgoing-handler@0.2.0")
 class OutgoingHandler:
@@ -42,7 +47,8 @@ class OutgoingHandler:
 
     def __init__(self, allow: Iterable[str] = ()) -> None:
         self.allow = AllowList(allow)
-        self._transport: httpx.HTTPTransport | None = None
+        self._transports: OrderedDict[str, httpx.HTTPTransport] = OrderedDict()
+        self._verify: ssl.SSLContext | None = None
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(CONCURRENT)
 
@@ -69,12 +75,23 @@ class OutgoingHandler:
         threading.Thread(target=sending.run, name=f"request to {host}", daemon=True).start()
         return future
 
-    def transport(self) -> httpx.HTTPTransport:
-        """The connections, made on first use. A client would add headers, cookies and redirects of its own."""
+    def transport(self, host: str) -> httpx.HTTPTransport:
+        """The connections to one host. A client would add headers, cookies and redirects of its own.
+
+        Connections are made to addresses, and two names may share one: kept together, a request to the one
+        would go out on a connection whose certificate was checked for the other.
+        """
         with self._lock:
-            if self._transport is None:
-                self._transport = httpx.HTTPTransport(trust_env=False, limits=httpx.Limits(keepalive_expiry=30))
-            return self._transport
+            transport = self._transports.pop(host, None)
+            if transport is None:
+                if self._verify is None:
+                    self._verify = httpx.create_ssl_context(trust_env=False)
+                limits = httpx.Limits(max_connections=CONCURRENT, keepalive_expiry=30)
+                transport = httpx.HTTPTransport(verify=self._verify, trust_env=False, limits=limits)
+            self._transports[host] = transport
+            if len(self._transports) > HOSTS:  # not closed: it may be in use, and ends with its last request
+                self._transports.popitem(last=False)
+            return transport
 
     def release(self) -> None:
         """One request is over."""
@@ -143,16 +160,7 @@ class _Sending:
             raise Err(Variant("DNS-error", _DnsError("NXDOMAIN", None))) from None
         if not addresses:
             raise Err(Variant("destination-IP-prohibited"))
-        # Connected to by address, so that what was checked is what is reached; TLS still sees the name.
-        address = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
-        request = httpx.Request(
-            self._method,
-            httpx.URL(f"{self._scheme}://{address}:{self._port}{self._target}"),
-            headers=self._sent_headers(),
-            content=self._chunks() if self._body is not None else None,
-            extensions={"sni_hostname": self._host, "timeout": self._timeouts()},
-        )
-        response = self._handler.transport().handle_request(request)
+        response = self._connected(addresses)
         try:
             headers = [
                 (name.decode("latin-1").lower(), value)
@@ -171,6 +179,25 @@ class _Sending:
             self._response.end()
         finally:
             response.close()
+
+    def _connected(self, addresses: list[str]) -> httpx.Response:
+        """The answer of the first address that takes the connection, as `socket.create_connection` has it."""
+        for number, ip in enumerate(addresses, 1):
+            # Connected to by address, so that what was checked is what is reached; TLS still sees the name.
+            address = f"[{ip}]" if ":" in ip else ip
+            request = httpx.Request(
+                self._method,
+                httpx.URL(f"{self._scheme}://{address}:{self._port}{self._target}"),
+                headers=self._sent_headers(),
+                content=self._chunks() if self._body is not None else None,
+                extensions={"sni_hostname": self._host, "timeout": self._timeouts()},
+            )
+            try:
+                return self._handler.transport(self._host).handle_request(request)
+            except (httpx.ConnectError, httpx.ConnectTimeout):  # nothing of the body has been read yet
+                if number == len(addresses) or self._response.abandoned:
+                    raise
+        raise AssertionError("no address")
 
     def _sent_headers(self) -> list[tuple[bytes, bytes]]:
         host = (b"host", self._authority.encode("latin-1", "replace"))

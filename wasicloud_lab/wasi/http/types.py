@@ -158,6 +158,12 @@ class ResponseOutparam:
                 f"the guest set the status {answer.status} on its response; 1xx is informational and "
                 "goes before a response (send-informational)"
             )
+        lengths = [value for name, value in answer.fields if name == "content-length"]
+        if lengths and content_length(answer.fields) is None:
+            raise GuestTrap(
+                f"the guest set the content-length {b', '.join(lengths)[:60]!r} on its response, "
+                "which is not one number"
+            )
         body = answer.content
         if body is not None and (exchange.method == "HEAD" or answer.status in (204, 304)):
             body.expected = None  # content-length tells what a GET would bring, not what is sent
