@@ -86,9 +86,10 @@ def descriptor_stat(found: os.stat_result) -> DescriptorStat:
 def metadata_hash(found: os.stat_result) -> MetadataHash:
     """The hash of which file this is.
 
-    Guests take it for the number of the inode and compare it to tell files apart. So it holds what makes a
-    file this one and not, as it also might, when it was last written; and a secret, so that it tells
-    nothing about the host.
+    Guests' C libraries take it for the number of the inode and compare it to tell files apart. So it holds what
+    makes a file this one, as wasmtime's does, and not its size and when it was last written, which the
+    specification names first but requires as little as that the hash changes with them; and a secret, so that
+    it tells nothing about the host.
     """
     identity = f"{found.st_dev} {found.st_ino}".encode()
     digest = hashlib.blake2b(identity, key=_SECRET, digest_size=16).digest()

@@ -2,7 +2,8 @@
 
 Each request has a thread: it sends the head, the body as the guest writes it, and puts the answer's body
 in a pipe as it comes. No redirects are followed, no cookies kept and no environment read: what goes out
-is what the guest said.
+is what the guest said; but for trailers, which httpx knows in neither direction: those that the guest
+writes are not sent, and those of the answer do not arrive.
 """
 
 from __future__ import annotations
