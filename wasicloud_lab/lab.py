@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -86,6 +87,7 @@ class Lab:
         """
         component = source if isinstance(source, Component) else self._component(source, name)
         if name:
+            component = copy.copy(component)  # one given twice keeps a name in each app
             component.name = name
         if isolation is None:
             isolation = "request" if component.once else "reuse"

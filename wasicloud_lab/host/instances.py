@@ -95,6 +95,8 @@ class Instance:
             GuestError: a trap, the deadline, the memory cap.
             TypeError: arguments that do not fit.
         """
+        if self.state.running:
+            raise LinkError(f"this instance of {self.component.name} is running a call; it takes one at a time")
         if self.broken:
             raise LinkError(f"this instance of {self.component.name} is closed; take another")
         if len(arguments) != len(export.type.params):
@@ -104,22 +106,21 @@ class Instance:
         else:
             check_deadline(deadline)
         state = self.state
-        if state.running:
-            raise LinkError(f"this instance of {self.component.name} is running a call; it takes one at a time")
         check_nesting()
         function = self._functions.get(export.label) or self._find(export)
         state.running = True
+        state.broken = True  # until it is known to be well: Ctrl-C may come at any moment
         state.context = context
         self.calls += 1
         try:
             value = export.caller(function, self._store, state, arguments, deadline)
         except wasmtime.WasmtimeError as error:
             raise self._failure(str(error), _frames(error)) from None
-        except (TypeError, ValueError, GuestError):  # of the arguments: the guest has not run
+        except (TypeError, ValueError):  # of the arguments: the guest has not run
+            state.broken = False
             raise
-        except BaseException:  # Ctrl-C at a moment when nothing tells whether the guest trapped
-            self.broken = True
-            raise
+        else:
+            state.broken = False
         finally:
             state.running = False
             state.context = state.on_pause = None

@@ -15,11 +15,11 @@ from .binding import BoundLinker
 from .component import Component
 from .engine import Limits, engine
 from .instances import Export, Instance
+from .state import HANDLE_LIMIT
 from .types import Function, Interface
 
 #: The two ways to hand out instances.
 ISOLATIONS = ("reuse", "request")
-
 
 #: Seconds an instance must take for it to be worth a thread that makes it ahead.
 WORTH_AHEAD = 0.001
@@ -133,7 +133,8 @@ class Pool:
 
     def give_back(self, instance: Instance) -> None:
         """Returns an instance; it is kept for the next call only where that is allowed and safe."""
-        if instance.broken or self.isolation == "request" or self._closed:
+        leaky = instance.state.guest_handles > HANDLE_LIMIT  # handed out by calls, and never dropped
+        if instance.broken or leaky or self.isolation == "request" or self._closed:
             instance.close()
             self.discarded += 1
         else:

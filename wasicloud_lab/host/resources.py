@@ -9,6 +9,7 @@ from typing import Any
 from wasmtime import _ffi as ffi
 from wasmtime import component as wc
 
+from ..errors import GuestOutOfMemory
 from . import capi
 from .running import Running
 from .state import STORES, StoreState
@@ -44,13 +45,16 @@ class GuestResource:
     def __init__(self, state: StoreState, native: wc.ResourceAny, name: str) -> None:
         self._state = state
         self._native: wc.ResourceAny | None = native
+        state.guest_handles += 1
         self.name = name
 
     def drop(self) -> None:
         """Frees the resource in the guest, running its destructor. A second call does nothing."""
         native, self._native = self._native, None
         state = self._state
-        if native is None or state.broken or STORES.get(state.address) is not state:
+        if native is not None:
+            state.guest_handles -= 1
+        if native is None or (state.broken and not state.running) or STORES.get(state.address) is not state:
             return
         if state.running:  # from a host function that the same guest called: under that call's deadline
             error = capi.any_drop(state.address, _address(native))
@@ -86,8 +90,14 @@ class GuestResource:
             )
         if owned:
             self._native = None
-            state.given.append(lambda: setattr(self, "_native", native))
+            state.guest_handles -= 1
+            state.given.append(lambda: self._take_back(native))
         return native
+
+    def _take_back(self, native: wc.ResourceAny) -> None:
+        """The call it was given to is not made."""
+        self._native = native
+        self._state.guest_handles += 1
 
     def __repr__(self) -> str:
         return f"<guest resource {self.name or '?'}{'' if self._native is not None else ' (dropped)'}>"
@@ -123,8 +133,7 @@ def lower_handle(state: StoreState, out: int, value: Any, owned: bool) -> None:
     capi.host_delete(host)
     if error:
         state.handles.pop(rep, None)
-        state.broken = True  # its handles are used up
-        raise ValueError(capi.take_error(error))
+        raise GuestOutOfMemory(f"no handle to a host resource can be made: {capi.take_error(error)}")
 
 
 def _own(pointer: int) -> wc.ResourceAny:

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import capi
 from .engine import ticker
-from .state import STORES, StoreState, enter, leave
+from .state import STORES, StoreState, enclosing_deadline, enter, leave
 
 # The function under `signal.getsignal`, which spends microseconds looking for an enum member first.
 _getsignal = getattr(sys.modules["_signal"], "getsignal", signal.getsignal)
@@ -48,7 +48,8 @@ class Running:
         state.exception = None
         state.cancelled = False
         state.interrupted = None
-        state.deadline = time.monotonic() + deadline if deadline is not None else float("inf")
+        own = time.monotonic() + deadline if deadline is not None else float("inf")
+        state.deadline = min(own, enclosing_deadline())
         state.allowed = deadline or 0.0
         if state.stderr:
             state.stderr.clear()

@@ -58,31 +58,16 @@ class StoreState:
         on_pause: called when the guest is about to wait, and at each tick of a long run: the moments to
             pass on what it has written so far.
         next_rep: the representation of the next host resource.
+        guest_handles: guest resources that were handed out and neither dropped nor given away.
         given: what gives each guest resource that went to the running call back to its holder.
         lent: representations of host resources lent to the guest for the running call only.
         stderr: the last of what the guest wrote there during the running call.
     """
 
     __slots__ = (
-        "address",
-        "allowed",
-        "broken",
-        "cancelled",
-        "context",
-        "deadline",
-        "exception",
-        "give_up_at",
-        "given",
-        "handles",
-        "interrupted",
-        "lent",
-        "next_rep",
-        "on_pause",
-        "running",
-        "scratch",
-        "scratch_at",
-        "stderr",
-        "waker",
+        "address", "allowed", "broken", "cancelled", "context", "deadline", "exception", "give_up_at", "given",
+        "guest_handles", "handles", "interrupted", "lent", "next_rep", "on_pause", "running", "scratch",
+        "scratch_at", "stderr", "waker",
     )  # fmt: skip
 
     def __init__(self, address: int) -> None:
@@ -98,6 +83,7 @@ class StoreState:
         self.broken = False
         self.running = False
         self.interrupted: BaseException | None = None
+        self.guest_handles = 0
         self.lent: list[int] = []
         self.given: list[Callable[[], None]] = []
         self.on_pause: Callable[[], None] | None = None
@@ -109,7 +95,6 @@ class StoreState:
     def insert(self, resource: Any) -> int:
         """Puts a host object in the handle table; answers its representation."""
         if len(self.handles) >= HANDLES_AT_ONCE:
-            self.broken = True
             raise GuestOutOfMemory(
                 f"the guest holds {HANDLES_AT_ONCE:,} handles to host resources, the most it may; it has to drop some"
             )
@@ -193,6 +178,12 @@ def enter(state: StoreState) -> StoreState | None:
     _local.state = state
     _local.depth = getattr(_local, "depth", 0) + 1
     return before
+
+
+def enclosing_deadline() -> float:
+    """`time.monotonic()` by which the guest that this one is called from must end; infinity without one."""
+    around: StoreState | None = getattr(_local, "state", None)
+    return float("inf") if around is None else around.deadline
 
 
 def check_nesting() -> None:

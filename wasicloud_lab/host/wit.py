@@ -73,11 +73,6 @@ def world_text(world: World, name: str = "root") -> str:
     return "\n".join(lines) + "\n"
 
 
-def type_text(ty: Type) -> str:
-    """One type, with everything anonymous spelled out: for messages and tool tips."""
-    return _Names({}).type(ty)
-
-
 def _owners(world: World) -> dict[object, tuple[str, str]]:
     """Where each resource and named type is defined first: (interface, name)."""
     owners: dict[object, tuple[str, str]] = {}
