@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import wasicloud_lab as wl
+from tests.guests import current_store
+from wasicloud_lab.wasi.http.bodies import HELD_AT_ONCE, OutgoingBody
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -189,3 +191,13 @@ def test_waiting_for_ever_ends_at_the_deadline(own_lab: wl.Lab) -> None:
     app = own_lab.load("echo", deadline=0.3)
     with pytest.raises(wl.GuestTimeout):
         app.get("/slow?chunks=1&ms=600000")
+
+
+def test_bodies_that_are_never_sent_are_bounded_together() -> None:
+    piece = bytes(1024 * 1024)
+    with current_store():
+        bodies = [OutgoingBody(None, "HTTP-response-body-size", HELD_AT_ONCE) for _ in range(8)]
+        with pytest.raises(wl.GuestOutOfMemory, match="has not sent"):
+            for _ in range(HELD_AT_ONCE // len(piece) + 1):
+                for body in bodies:
+                    body.take(piece)

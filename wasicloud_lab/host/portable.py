@@ -54,7 +54,10 @@ def add_function(instance: wc.LinkerInstance, name: str, label: str, ty: Functio
             except Err as error:
                 if not isinstance(ty.result, ResultOf):
                     raise
-                return lower(ty.result, error, state, store)
+                try:
+                    return lower(ty.result, error, state, store)
+                except ValueMismatch as misfit:
+                    raise returned_misfit(label, misfit) from None
         except BaseException as error:
             raise _kept(state, f"in {label}: {error}", error) from None
 

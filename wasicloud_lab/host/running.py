@@ -47,6 +47,7 @@ class Running:
         self.state = state
         state.exception = None
         state.cancelled = False
+        state.held = 0
         state.interrupted = None
         own = time.monotonic() + deadline if deadline is not None else float("inf")
         state.deadline = min(own, enclosing_deadline())

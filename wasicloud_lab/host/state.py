@@ -60,13 +60,14 @@ class StoreState:
         next_rep: the representation of the next host resource.
         guest_handles: guest resources that were handed out and neither dropped nor given away.
         given: what gives each guest resource that went to the running call back to its holder.
+        held: bytes of bodies that the host keeps for the running call because they go nowhere yet.
         lent: representations of host resources lent to the guest for the running call only.
         stderr: the last of what the guest wrote there during the running call.
     """
 
     __slots__ = (
         "address", "allowed", "broken", "cancelled", "context", "deadline", "exception", "give_up_at", "given",
-        "guest_handles", "handles", "interrupted", "lent", "next_rep", "on_pause", "running", "scratch",
+        "guest_handles", "handles", "held", "interrupted", "lent", "next_rep", "on_pause", "running", "scratch",
         "scratch_at", "stderr", "waker",
     )  # fmt: skip
 
@@ -84,6 +85,7 @@ class StoreState:
         self.running = False
         self.interrupted: BaseException | None = None
         self.guest_handles = 0
+        self.held = 0
         self.lent: list[int] = []
         self.given: list[Callable[[], None]] = []
         self.on_pause: Callable[[], None] | None = None

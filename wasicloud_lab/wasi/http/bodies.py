@@ -13,6 +13,9 @@ from ..io import InputStream, OutputStream, Pollable, Source, always_ready, stre
 from ..pipe import Pipe
 from .fields import Fields, Header
 
+#: Bytes that the host holds at once for one call, in all bodies that go nowhere yet.
+HELD_AT_ONCE = 64 * 1024 * 1024
+
 #: What `OutgoingBody` hands its end to: None when whole, else the `error-code` that says what is wrong.
 OnEnd = Callable[["OutgoingBody", "Variant | None"], None]
 
@@ -191,6 +194,7 @@ class OutgoingBody:
         """Gives the body somewhere to go, and passes on what was held."""
         self._sink, self._on_end = sink, on_end
         for chunk in self._held:
+            current().held -= len(chunk)
             sink.write(chunk)
         self._held.clear()
         if self._end is not None:
@@ -213,13 +217,19 @@ class OutgoingBody:
             raise stream_failed(f"the body is longer than its content-length of {self.expected}", error)
         if self._sink is not None:
             self._sink.write(data)
-        elif self.written > self._limit:
+            return
+        state = current()
+        state.held += len(data)
+        if state.held > HELD_AT_ONCE:
+            raise GuestOutOfMemory(
+                f"the guest keeps more than {HELD_AT_ONCE} bytes in bodies that it has not sent; the host holds no more"
+            )
+        if self.written > self._limit:
             raise GuestOutOfMemory(
                 f"the guest wrote {self.written} bytes of a body before sending its head; "
                 f"the host holds at most {self._limit} of them"
             )
-        else:
-            self._held.append(data)
+        self._held.append(data)
 
     def _finish(self, error: Variant | None, trailers: list[Header] | None) -> None:
         if self.ended:
