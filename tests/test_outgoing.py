@@ -11,6 +11,12 @@ import httpx
 import pytest
 
 import wasicloud_lab as wl
+from tests.guests import current_store
+from wasicloud_lab.host.values import Variant
+from wasicloud_lab.wasi.http.bodies import IncomingBody, OutgoingBody
+from wasicloud_lab.wasi.http.fields import Fields
+from wasicloud_lab.wasi.http.outgoing import OutgoingHandler
+from wasicloud_lab.wasi.http.types import OutgoingRequest
 
 MIB = 1024 * 1024
 
@@ -282,3 +288,48 @@ def test_two_guests_may_ask_each_other(own_lab: wl.Lab, upstream: str) -> None:
         first = own_lab.load("echo", name="first", allow_http=[place], deadline=60)
         inner = httpx.URL(f"http://{place}/proxy", params={"url": f"http://{upstream}/headers"})
         assert f"authority: {upstream}\n" in proxied(first, str(inner)).text
+
+
+def test_trailers_go_out_and_come_back(upstream: str) -> None:
+    with current_store():
+        request = OutgoingRequest(Fields.from_list([("te", b"trailers"), ("trailer", b"x-mine")]))
+        request.set_method(Variant("post"))
+        request.set_scheme(Variant("HTTP"))
+        request.set_authority(upstream)
+        request.set_path_with_query("/trailers")
+        body = request.body()
+        future = OutgoingHandler([upstream]).handle(request, None)
+        body.write().blocking_write_and_flush(b"hello")
+        OutgoingBody.finish(body, Fields.from_list([("x-mine", b"yes")]))
+        future.subscribe().block()
+        content = future.get().value.value.consume()
+        stream = content.stream()
+        assert stream.blocking_read(100) == b"hello"
+        with pytest.raises(wl.Err):
+            stream.blocking_read(100)
+        trailers = IncomingBody.finish(content)
+        trailers.subscribe().block()
+        received = trailers.get().value.value
+        assert received.get("x-mine") == [b"yes"]
+        assert received.get("x-checksum") == [b"062c0215"]
+
+
+def test_connections_are_kept_after_trailers_and_without_them(upstream: str) -> None:
+    handler = OutgoingHandler([upstream])
+    for sent in (b"one", b"two", b"three"):
+        with current_store():
+            request = OutgoingRequest(Fields())
+            request.set_method(Variant("post"))
+            request.set_scheme(Variant("HTTP"))
+            request.set_authority(upstream)
+            request.set_path_with_query("/trailers")
+            body = request.body()
+            future = handler.handle(request, None)
+            body.write().blocking_write_and_flush(sent)
+            OutgoingBody.finish(body, None)
+            future.subscribe().block()
+            content = future.get().value.value.consume()
+            assert content.stream().blocking_read(100) == sent
+            trailers = IncomingBody.finish(content)
+            trailers.subscribe().block()
+            assert [name for name, _ in trailers.get().value.value.entries()] == ["x-checksum"]

@@ -2,8 +2,7 @@
 
 Each request has a thread: it sends the head, the body as the guest writes it, and puts the answer's body
 in a pipe as it comes. No redirects are followed, no cookies kept and no environment read: what goes out
-is what the guest said; but for trailers, which httpx knows in neither direction: those that the guest
-writes are not sent, and those of the answer do not arrive.
+is what the guest said.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from ..io import stream_failed
 from ..pipe import Pipe
 from .bodies import OutgoingBody
 from .fields import FORBIDDEN
+from .trailers import Trailers, TrailerTransport
 from .types import FutureIncomingResponse, IncomingResponse, OutgoingRequest, RequestOptions
 
 _DnsError = record_type(("rcode", "info-code"))
@@ -48,7 +48,7 @@ class OutgoingHandler:
 
     def __init__(self, allow: Iterable[str] = ()) -> None:
         self.allow = AllowList(allow)
-        self._transports: OrderedDict[str, httpx.HTTPTransport] = OrderedDict()
+        self._transports: OrderedDict[str, TrailerTransport] = OrderedDict()
         self._verify: ssl.SSLContext | None = None
         self._lock = threading.Lock()
         self._places = threading.BoundedSemaphore(CONCURRENT)
@@ -76,7 +76,7 @@ class OutgoingHandler:
         threading.Thread(target=sending.run, name=f"request to {host}", daemon=True).start()
         return future
 
-    def transport(self, host: str) -> httpx.HTTPTransport:
+    def transport(self, host: str) -> TrailerTransport:
         """The connections to one host. A client would add headers, cookies and redirects of its own.
 
         Connections are made to addresses, and two names may share one: kept together, a request to the one
@@ -88,7 +88,7 @@ class OutgoingHandler:
                 if self._verify is None:
                     self._verify = httpx.create_ssl_context(trust_env=False)
                 limits = httpx.Limits(max_connections=CONCURRENT, keepalive_expiry=30)
-                transport = httpx.HTTPTransport(verify=self._verify, trust_env=False, limits=limits)
+                transport = TrailerTransport(self._verify, limits)
             self._transports[host] = transport
             if len(self._transports) > HOSTS:  # not closed: it may be in use, and ends with its last request
                 self._transports.popitem(last=False)
@@ -155,6 +155,11 @@ class _Sending:
             self._response.fail(stream_failed(f"the answer broke off: {code.tag}", code))
 
     def _send(self) -> None:
+        trailers = Trailers(self._method, lambda: self._body.trailers if self._body is not None else None)
+        with trailers.carried():
+            self._receive(trailers)
+
+    def _receive(self, trailers: Trailers) -> None:
         try:
             addresses = self._handler.allow.addresses(self._host, self._port)
         except OSError:
@@ -177,7 +182,7 @@ class _Sending:
                         self._drained.wait(1.0)
                 if self._response.abandoned:
                     return
-            self._response.end()
+            self._response.end(trailers.received)
         finally:
             response.close()
 
