@@ -13,6 +13,10 @@ from typing import Any
 import pytest
 
 import wasicloud_lab as wl
+from tests.guests import current_store
+from tests.guests.folders import make, preopened
+from wasicloud_lab.wasi.filesystem import paths
+from wasicloud_lab.wasi.filesystem.descriptor import Descriptor
 
 #: Seconds until a wait for another thread or process counts as failed: generous, so that no slow machine fails.
 PATIENCE = 60.0
@@ -108,3 +112,21 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     return table
+
+
+@pytest.fixture(
+    params=[True, False] if paths.RELATIVE else [False], ids=["relative", "by path"] if paths.RELATIVE else ["by path"]
+)
+def data(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with files, walked in each of the ways that systems need."""
+    monkeypatch.setattr(paths, "RELATIVE", request.param)
+    return make(tmp_path)
+
+
+@pytest.fixture
+def top(data: Path) -> Iterator[Descriptor]:
+    """That folder as a guest gets it, to change what is in it."""
+    descriptor = preopened(data)
+    with current_store():
+        yield descriptor
+    descriptor.drop()

@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,7 +25,6 @@ from tests.guests.folders import (
     READ,
     WRITE,
     content,
-    make,
     names,
     opened,
     preopened,
@@ -37,24 +35,6 @@ from wasicloud_lab.wasi.filesystem import Filesystem, Preopen, paths
 from wasicloud_lab.wasi.filesystem.descriptor import Descriptor
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such thing")
-
-
-@pytest.fixture(
-    params=[True, False] if paths.RELATIVE else [False], ids=["relative", "by path"] if paths.RELATIVE else ["by path"]
-)
-def data(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with files, walked in each of the ways that systems need."""
-    monkeypatch.setattr(paths, "RELATIVE", request.param)
-    return make(tmp_path)
-
-
-@pytest.fixture
-def top(data: Path) -> Iterator[Descriptor]:
-    """That folder as a guest gets it, to change what is in it."""
-    descriptor = preopened(data)
-    with current_store():
-        yield descriptor
-    descriptor.drop()
 
 
 # --- a guest ---------------------------------------------------------------------------------------

@@ -5,51 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.guests import current_store, error_of
-from tests.guests.folders import (
-    BOTH,
-    CREATE,
-    FOLDER,
-    FOLLOW,
-    NONE,
-    NOW,
-    READ,
-    WRITE,
-    content,
-    make,
-    names,
-    opened,
-    preopened,
-)
+from tests.guests.folders import BOTH, CREATE, FOLDER, FOLLOW, NONE, NOW, READ, WRITE, content, names, opened, preopened
 from wasicloud_lab.errors import Err, GuestTrap
 from wasicloud_lab.wasi.filesystem import OPEN_LIMIT, Filesystem, Preopen, errors, paths
 from wasicloud_lab.wasi.filesystem.descriptor import Descriptor
 from wasicloud_lab.wasi.io import IoError
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such thing")
-
-
-@pytest.fixture(
-    params=[True, False] if paths.RELATIVE else [False], ids=["relative", "by path"] if paths.RELATIVE else ["by path"]
-)
-def data(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with files, walked in each of the ways that systems need."""
-    monkeypatch.setattr(paths, "RELATIVE", request.param)
-    return make(tmp_path)
-
-
-@pytest.fixture
-def top(data: Path) -> Iterator[Descriptor]:
-    """That folder as a guest gets it, to change what is in it."""
-    descriptor = preopened(data)
-    with current_store():
-        yield descriptor
-    descriptor.drop()
 
 
 # --- paths -----------------------------------------------------------------------------------------
