@@ -12,6 +12,13 @@
     │   ├── GuestOutOfMemory    it wanted more memory than its cap
     │   ├── GuestCancelled      the caller gave up first
     │   └── GuestNoResponse     it ended without a (whole) HTTP response
+    ├── ProviderError           a key-value or blob store could not do what was asked
+    │   ├── Unavailable         it does not answer, or not in time
+    │   ├── Denied              it does not let this user do that
+    │   ├── NotFound            the container or object is not there
+    │   └── TooLarge            it can't hold a value of that size
+    ├── SwapRefused             a link keeps the provider it has; says why
+    ├── ManifestError           a manifest can't be deployed; says where and what would be right
     ├── ServeError              a port or address cannot be served on
     └── ToolMissing             a program outside Python is needed; says how to get it
 
@@ -28,6 +35,7 @@ from typing import Any
 
 __all__ = [
     "ComponentError",
+    "Denied",
     "Err",
     "Frame",
     "GuestCancelled",
@@ -39,9 +47,15 @@ __all__ = [
     "GuestTrap",
     "LabError",
     "LinkError",
+    "ManifestError",
+    "NotFound",
+    "ProviderError",
     "RequestError",
     "ServeError",
+    "SwapRefused",
+    "TooLarge",
     "ToolMissing",
+    "Unavailable",
 ]
 
 
@@ -215,6 +229,34 @@ class GuestCancelled(GuestError):
 
 class GuestNoResponse(GuestError):
     """An HTTP guest ended without setting a response, set an error, or left its body unfinished."""
+
+
+class ProviderError(LabError):
+    """A key-value or blob store could not do what was asked. The message names it without its secrets."""
+
+
+class Unavailable(ProviderError):
+    """The store does not answer, does not answer in time, or has been closed."""
+
+
+class Denied(ProviderError):
+    """The store does not let this user in, or not do that; also a change through a read-only link."""
+
+
+class NotFound(ProviderError):
+    """The container or object is not there."""
+
+
+class TooLarge(ProviderError):
+    """The store can't hold a value or object of that size."""
+
+
+class SwapRefused(LabError):
+    """A link was not swapped: the provider it had goes on, with its data whole. The message says why."""
+
+
+class ManifestError(LabError):
+    """A manifest can't be deployed. The message says where (file, line) and what would be right."""
 
 
 class ServeError(LabError):
