@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -20,11 +20,16 @@ from .host.component import Component
 from .host.engine import Limits
 from .host.instances import Instance
 from .host.pool import Pool
+from .host.state import current
 from .host.types import Interface, World
 from .message import Headers, Response, prepare
+from .plugs import Pins
 from .wasi.http.exchange import BufferedExchange, Exchange
 from .wasi.http.streamed import StreamedExchange
 from .wasi.http.types import IncomingRequest, ResponseOutparam
+
+if TYPE_CHECKING:
+    from .links import Link
 
 HANDLER = "wasi:http/incoming-handler"
 
@@ -57,6 +62,7 @@ class App:
         name: what the lab calls it.
         component: its bytes, digest and world.
         settings: limits and isolation.
+        links: WIT package or interface → the link that wires its imports; `lab.link` and `lab.unlink` change it.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class App:
         self.name = component.name
         self.component = component
         self.settings = settings
+        self.links: dict[str, Link] = {}
         self._providers = providers
         self._functions = functions
         self._lock = threading.Lock()
@@ -100,11 +107,16 @@ class App:
     @property
     def wiring(self) -> dict[str, str | None]:
         """What each import is plugged into: a few words, or None where nothing provides it."""
-        found = {name: _words(provider) for name, provider in self.pool.linker.provided.items()}
+        found = {name: self._link_words(name) or _words(by) for name, by in self.pool.linker.provided.items()}
         for name, item in self.world.imports.items():
             if found[name] is None and isinstance(item, Interface) and not item.functions and not item.resources:
                 found[name] = "types only"
         return found
+
+    def _link_words(self, import_name: str) -> str | None:
+        bare = import_name.partition("@")[0]
+        link = self.links.get(bare) or self.links.get(bare.partition("/")[0])
+        return link.summary() if link is not None else None
 
     @cached_property
     def handler(self) -> str | None:
@@ -235,8 +247,9 @@ class App:
             counter = i.call("[constructor]counter", 5)
             i.call("[method]counter.increment", counter)
         """
-        with self.pool.instance() as instance:
-            session = Session(self.pool, instance)
+        pool = self.pool
+        with pool.instance() as instance:
+            session = Session(self, pool, instance)
             try:
                 yield session
             finally:
@@ -278,14 +291,29 @@ class App:
             LinkError, GuestError: as for `request`.
         """
         self.check_handler()
+        pins = Pins(self.links)  # before an instance is taken: a request that waits for a swap holds none
+        try:
+            self._run(exchange, IncomingRequest(exchange), ResponseOutparam(exchange), pins, deadline)
+        finally:
+            pins.release()
+
+    def _run(
+        self,
+        exchange: Exchange,
+        request: IncomingRequest,
+        out: ResponseOutparam,
+        pins: Pins,
+        deadline: float | None,
+    ) -> None:
         pool = self.pool
         instance = pool.take()
         try:
             exchange.bind(instance.state)
             instance.call(
                 pool.export(f"{self.handler}#handle"),
-                (IncomingRequest(exchange), ResponseOutparam(exchange)),
+                (request, out),
                 context=exchange,
+                plugs=pins.plugs,
                 deadline=deadline,
             )
             try:
@@ -297,6 +325,23 @@ class App:
         finally:
             exchange.unbind()  # first: from here on the store is another exchange's
             pool.give_back(instance)
+
+    def take_over(self, request: IncomingRequest, out: ResponseOutparam) -> None:
+        """Answers a request that another component has passed on, inside its call, in this thread.
+
+        Raises:
+            LinkError: the component exports no HTTP handler.
+            GuestError: it went wrong. The other component can't answer any more: it gave that away.
+        """
+        self.check_handler()
+        exchange = out.exchange
+        before = current()
+        pins = Pins(self.links)
+        try:
+            self._run(exchange, request, out, pins, -1)
+        finally:
+            pins.release()
+            exchange.bind(before)
 
     def start(self, exchange: StreamedExchange, deadline: float | None = -1) -> None:
         """Runs one exchange in a thread of the app's own; the exchange tells its reader what comes."""
@@ -347,7 +392,8 @@ class App:
 class Session:
     """One instance of an app, inside `with app.instance() as i:`."""
 
-    def __init__(self, pool: Pool, instance: Instance) -> None:
+    def __init__(self, app: App, pool: Pool, instance: Instance) -> None:
+        self._app = app
         self._pool = pool
         self._instance: Instance | None = instance
 
@@ -359,7 +405,12 @@ class Session:
         """As `App.call`, on this instance."""
         if self._instance is None:
             raise LinkError("this instance was given back at the end of its `with` block; take another")
-        return self._instance.call(self._pool.export(function), arguments, deadline=deadline)
+        export = self._pool.export(function)
+        pins = Pins(self._app.links)
+        try:
+            return self._instance.call(export, arguments, plugs=pins.plugs, deadline=deadline)
+        finally:
+            pins.release()
 
 
 def _words(provider: Any) -> str | None:

@@ -124,11 +124,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_KEYVALUE_HELP = "what wasi:keyvalue is wired to: redis://…, sqlite:///…, nats://…, fakeredis://… (default memory://)"
+_BLOBSTORE_HELP = "what wasi:blobstore is wired to: file:///…, azure://…, s3://…, nats://… (default memory://)"
 _COMPONENT_HELP = "a bundled name (hello, hello-rust, …), a .wasm file or an http(s) URL"
 
 
 def _component(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("component", metavar="COMPONENT", help=_COMPONENT_HELP)
+    parser.add_argument("--keyvalue", default="memory://", metavar="URL", help=_KEYVALUE_HELP)
+    parser.add_argument("--blobstore", default="memory://", metavar="URL", help=_BLOBSTORE_HELP)
     parser.add_argument(
         "--config", action="append", default=[], type=_pair, metavar="K=V", help="what wasi:config/store answers"
     )
@@ -198,12 +202,24 @@ def _load(options: argparse.Namespace, lab: Lab) -> App:
         raise _WrongWords(error) from None
 
 
+def _lab_with_stores(options: argparse.Namespace) -> Lab:
+    """A lab on the providers of `--keyvalue` and `--blobstore`, which must answer now and not at the first request."""
+    lab = Lab(keyvalue=options.keyvalue, blobstore=options.blobstore)
+    try:
+        lab.keyvalue.check()
+        lab.blobstore.check()
+    except BaseException:
+        lab.close()
+        raise
+    return lab
+
+
 def _serve(options: argparse.Namespace) -> int:
     from .server import Server
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    with Lab() as lab:
+    with _lab_with_stores(options) as lab:
         app = _load(options, lab)
         host, port = options.addr
         server = Server(app, host=host, port=port)
@@ -221,7 +237,7 @@ def _request(options: argparse.Namespace) -> int:
     body: bytes | None = None
     if options.data is not None:
         body = _data(options.data)
-    with Lab() as lab:
+    with _lab_with_stores(options) as lab:
         app = _load(options, lab)
         response = app.request(options.method, options.path, headers=options.header, content=body)
     out = sys.stdout.buffer

@@ -5,20 +5,27 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from . import sources
 from .app import App, Settings
 from .errors import LinkError
+from .history import Links
 from .host.component import Component
 from .host.engine import MIB, Limits
 from .host.interface import InterfaceName, wit_names
+from .kinds import BLOBSTORE, HANDLERS, KEYVALUE, Kind, kind_of
+from .links import Link
 from .progress import compiling
 from .wasi import standard
 from .wasi.filesystem import Preopen
+
+if TYPE_CHECKING:
+    from .services import Services
 
 
 class Lab:
@@ -30,15 +37,23 @@ class Lab:
 
     `with Lab() as lab:` frees instances and servers at the end; without it they end with the process.
 
+    Args:
+        keyvalue: what `wasi:keyvalue` imports are wired to: a URL or a provider.
+        blobstore: likewise for `wasi:blobstore`.
+
     Attributes:
         apps: the loaded apps by name.
+        keyvalue, blobstore: the links of every app that has none of its own; `.swap(…)` changes the provider.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, keyvalue: Any = "memory://", blobstore: Any = "memory://") -> None:
         self.apps: dict[str, App] = {}
+        self.keyvalue = Link(KEYVALUE, keyvalue)
+        self.blobstore = Link(BLOBSTORE, blobstore)
         self._providers: list[Any] = []
         self._functions: dict[str, Callable[..., Any]] = {}
         self._servers: list[Any] = []
+        self._links: list[Link] = []
 
     def load(
         self,
@@ -97,6 +112,9 @@ class Lab:
         )  # fmt: skip
         settings = Settings(Limits(deadline, memory, body), isolation, workers)
         app = App(component, settings, lambda: [*own, *self._providers, *providers], lambda: dict(self._functions))
+        for link in (self.keyvalue, self.blobstore):
+            if link.kind.wires(app.world.imports):
+                app.links[link.kind.slot] = link
         # Wired and instantiated now: what does not fit is met here, and the first call finds it ready.
         pool = app.pool
         pool.give_back(pool.take()) if isolation == "reuse" else pool.fill()
@@ -104,6 +122,7 @@ class Lab:
         self.apps[app.name] = app
         if replaced is not None:
             replaced.close()
+            self._forget_links(replaced)
         return app
 
     def _component(self, source: str | Path | bytes, name: str | None) -> Component:
@@ -159,6 +178,112 @@ class Lab:
                     stacklevel=3,
                 )
 
+    # --- links -------------------------------------------------------------------------------------
+
+    def link(
+        self,
+        app: App | str,
+        import_name: str,
+        target: Any,
+        *,
+        read_only: bool = False,
+        bucket_map: Mapping[str, str] | None = None,
+    ) -> Link:
+        """Wires the imports of one app to a provider of their own, from its next request on.
+
+            lab.link(app, "wasi:keyvalue/store", "sqlite:///visits.db")
+            lab.link(front, "wasi:http/incoming-handler", back)
+
+        Linking an import again swaps its link's provider. All interfaces of a package are wired together: a
+        bucket opened through one is used through another.
+
+        Args:
+            app: the app, or its name.
+            import_name: with or without version, or the package alone.
+            target: a URL, a provider, or for `wasi:http/incoming-handler` another app.
+            read_only: changes through this link are refused.
+            bucket_map: bucket or container names as the guest says them → as they are in the store.
+
+        Returns:
+            the app's own link: `.swap(…)`, `.history`, …
+
+        Raises:
+            LinkError: the app does not import that, or the target can't be plugged in there.
+            SwapRefused: the target does not answer.
+            ProviderError, ToolMissing: the URL.
+        """
+        app = self._app(app)
+        kind = kind_of(import_name)
+        if not kind.wires(app.world.imports):
+            raise LinkError(
+                f"{app.name} does not import {kind.slot}; it imports {', '.join(app.world.imports) or 'nothing'}"
+            )
+        if kind is HANDLERS and isinstance(target, str):
+            target = self._app(target)
+        own = self._own_link(app, kind)
+        if own is not None:
+            own.swap(target, read_only=read_only, names=bucket_map)
+            return own
+        made = Link(kind, target, app=app, read_only=read_only, names=bucket_map)
+        try:
+            made.check()
+        except BaseException:
+            made.close()
+            raise
+        self._links.append(made)
+        app.links[kind.slot] = made
+        return made
+
+    def unlink(self, app: App | str, import_name: str) -> None:
+        """Takes an app's own link away: its next request goes to the lab's provider, or to nothing.
+
+        Raises:
+            LinkError: it has no link of its own for that import.
+        """
+        app = self._app(app)
+        kind = kind_of(import_name)
+        own = self._own_link(app, kind)
+        if own is None:
+            raise LinkError(f"{app.name} has no link of its own for {import_name}")
+        shared = next((link for link in (self.keyvalue, self.blobstore) if link.kind is kind), None)
+        if shared is not None:
+            app.links[kind.slot] = shared
+        else:
+            del app.links[kind.slot]
+        self._links.remove(own)
+        own.close()
+
+    @cached_property
+    def services(self) -> Services:
+        """Starts real servers on this machine: `lab.services.redis()`, `.azurite()`, `.nats()`."""
+        from .services import Services
+
+        return Services()
+
+    @property
+    def links(self) -> Links:
+        """All links with the apps they serve and the history of their swaps; draws itself."""
+        shown = [self.keyvalue, self.blobstore, *self._links]
+        return Links([(link, [app.name for app in self.apps.values() if link in app.links.values()]) for link in shown])
+
+    def _app(self, app: App | str) -> App:
+        if isinstance(app, App):
+            return app
+        if app in self.apps:
+            return self.apps[app]
+        raise LinkError(f"no app {app!r} is loaded; there are {', '.join(self.apps) or 'none'}")
+
+    def _own_link(self, app: App, kind: Kind) -> Link | None:
+        link = app.links.get(kind.slot)
+        return link if link is not None and link.app is app else None
+
+    def _forget_links(self, app: App) -> None:
+        for link in [link for link in self._links if link.app is app]:
+            self._links.remove(link)
+            link.close()
+
+    # --- the outside -------------------------------------------------------------------------------
+
     def client(self, app: App, **options: Any) -> httpx.Client:
         """A full `httpx.Client` on an app, in this process; see `App.client`."""
         return app.client(**options)
@@ -185,13 +310,19 @@ class Lab:
         return server
 
     def close(self) -> None:
-        """Stops servers and frees instances."""
+        """Stops servers, frees instances, closes the providers that the lab opened."""
         for server in self._servers:
             server.stop()
         self._servers.clear()
         for app in self.apps.values():
             app.close()
         self.apps.clear()
+        for link in (self.keyvalue, self.blobstore, *self._links):
+            link.close()
+        self._links.clear()
+        services = self.__dict__.get("services")
+        if services is not None:
+            services.stop_all()
 
     def __enter__(self) -> Lab:
         return self

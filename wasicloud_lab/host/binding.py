@@ -63,7 +63,7 @@ class BoundLinker:
                         boundary.add_function(root, name, name, item, functions.get(name) or _nobody(name))
                     )
                     continue
-                provider = find_provider(name, providers)
+                provider = find_provider(name, providers, item)
                 self.provided[name] = provider
                 with root.add_instance(name) as instance:
                     for resource_name, resource in item.resources.items():
@@ -90,7 +90,7 @@ class BoundLinker:
         """Resource number → class. An alias (`use`, `type headers = fields`) has its original's number."""
         classes: dict[int, type] = {}
         for name, item in world.imports.items():
-            provider = find_provider(name, providers) if isinstance(item, Interface) else None
+            provider = find_provider(name, providers, item) if isinstance(item, Interface) else None
             if provider is not None:
                 for resource_name, resource in item.resources.items():  # type: ignore[union-attr]
                     cls = resource_class(provider, resource_name)
@@ -99,14 +99,19 @@ class BoundLinker:
         return classes
 
 
-def find_provider(import_name: str, providers: Sequence[Any]) -> Any:
-    """The last provider that serves an import's name and version, or None."""
+def find_provider(import_name: str, providers: Sequence[Any], item: Interface | None = None) -> Any:
+    """The last provider that serves an import's name and version, or None.
+
+    One with a method `for_import(name, item)` is asked who serves this very import: drafts that share a
+    name or a class may differ in their shapes.
+    """
     wanted = InterfaceName.parse(import_name)
     if wanted is None:
         return None
     for provider in reversed(providers):
         if any(name.serves(wanted) for name in wit_names(provider)):
-            return provider
+            choose = getattr(provider, "for_import", None)
+            return provider if choose is None or item is None else choose(wanted, item)
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import wasmtime
@@ -17,7 +18,7 @@ from .boundary import Caller
 from .component import Component
 from .engine import MEMORIES, MIB, TABLE_ELEMENTS, TABLES, Limits, check_deadline, engine
 from .running import Running, on_epoch
-from .state import HANDLE_LIMIT, STORES, StoreState, check_nesting
+from .state import HANDLE_LIMIT, NOTHING, STORES, StoreState, check_nesting
 from .symbols import readable
 from .types import Function, ResultOf
 from .values import Err, Ok
@@ -80,7 +81,13 @@ class Instance:
             raise
 
     def call(
-        self, export: Export, arguments: tuple[Any, ...], *, context: Any = None, deadline: float | None = -1
+        self,
+        export: Export,
+        arguments: tuple[Any, ...],
+        *,
+        context: Any = None,
+        plugs: Mapping[str, Any] = NOTHING,
+        deadline: float | None = -1,
     ) -> Any:
         """Calls an export: lowers, runs, lifts.
 
@@ -88,6 +95,7 @@ class Instance:
             export: from `Pool.export`, of this component.
             arguments: in their Python forms.
             context: what `state.context` shows to host functions during the call.
+            plugs: what `state.plugs` shows them.
             deadline: seconds; None for none; the limits' own when left out.
 
         Raises:
@@ -111,6 +119,7 @@ class Instance:
         state.running = True
         state.broken = True  # until it is known to be well: Ctrl-C may come at any moment
         state.context = context
+        state.plugs = plugs
         self.calls += 1
         try:
             value = export.caller(function, self._store, state, arguments, deadline)
@@ -124,6 +133,7 @@ class Instance:
         finally:
             state.running = False
             state.context = state.on_pause = None
+            state.plugs = NOTHING
             state.give_up_at = float("inf")
             for rep in state.lent:
                 state.handles.pop(rep, None)

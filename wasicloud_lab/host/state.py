@@ -9,7 +9,8 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import GuestCancelled, GuestOutOfMemory, GuestTimeout, LinkError
@@ -25,6 +26,9 @@ HANDLES_AT_ONCE = 100_000
 
 #: Guests that may run inside each other on one thread: each takes up to 512 KiB of its stack.
 NESTING_LIMIT = 8
+
+#: Plugs of a call that has none.
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _local = threading.local()
 
@@ -61,14 +65,15 @@ class StoreState:
         guest_handles: guest resources that were handed out and neither dropped nor given away.
         given: what gives each guest resource that went to the running call back to its holder.
         held: bytes of bodies that the host keeps for the running call because they go nowhere yet.
+        plugs: what the embedder has plugged in for the running call, by slot: a request keeps what it began with.
         lent: representations of host resources lent to the guest for the running call only.
         stderr: the last of what the guest wrote there during the running call.
     """
 
     __slots__ = (
         "address", "allowed", "broken", "cancelled", "context", "deadline", "exception", "give_up_at", "given",
-        "guest_handles", "handles", "held", "interrupted", "lent", "next_rep", "on_pause", "running", "scratch",
-        "scratch_at", "stderr", "waker",
+        "guest_handles", "handles", "held", "interrupted", "lent", "next_rep", "on_pause", "plugs", "running",
+        "scratch", "scratch_at", "stderr", "waker",
     )  # fmt: skip
 
     def __init__(self, address: int) -> None:
@@ -89,6 +94,7 @@ class StoreState:
         self.lent: list[int] = []
         self.given: list[Callable[[], None]] = []
         self.on_pause: Callable[[], None] | None = None
+        self.plugs: Mapping[str, Any] = NOTHING
         self.stderr = bytearray()
         self.scratch = ctypes.c_void_p()  # for the codec, which would otherwise make one for each handle
         self.scratch_at = ctypes.addressof(self.scratch)
@@ -180,6 +186,12 @@ def enter(state: StoreState) -> StoreState | None:
     _local.state = state
     _local.depth = getattr(_local, "depth", 0) + 1
     return before
+
+
+def enclosing_plugs() -> Mapping[str, Any]:
+    """What is plugged into the guest that this one is called from; nothing without one."""
+    around: StoreState | None = getattr(_local, "state", None)
+    return NOTHING if around is None else around.plugs
 
 
 def enclosing_deadline() -> float:

@@ -23,6 +23,7 @@ def standard(
     """The interfaces of one app, with what it is given. The arguments are those of `Lab.load`."""
     from . import cli, clocks, filesystem, io, logging, random, sockets
     from . import config as configuration
+    from .http.handler import IncomingHandler
     from .http.outgoing import OutgoingHandler
     from .http.types import HttpTypes
 
@@ -42,6 +43,7 @@ def standard(
         *sockets.interfaces(allow_sockets),
         HttpTypes(),
         OutgoingHandler(allow_http),
+        IncomingHandler(),
         configuration.Config(config),
         logging.Logging(),
     ]

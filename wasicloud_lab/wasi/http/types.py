@@ -139,16 +139,20 @@ class RequestOptions:
 
 @resource
 class ResponseOutparam:
-    """wasi:http/types `response-outparam`: where the guest puts its answer."""
+    """wasi:http/types `response-outparam`: where the guest puts its answer.
 
-    __slots__ = ("_exchange",)
+    Attributes:
+        exchange: the request that is answered.
+    """
+
+    __slots__ = ("exchange",)
 
     def __init__(self, exchange: Exchange) -> None:
-        self._exchange = exchange
+        self.exchange = exchange
 
     @staticmethod
     def set(param: ResponseOutparam, response: Ok | Err) -> None:
-        exchange = param._exchange
+        exchange = param.exchange
         if isinstance(response, Err):
             exchange.fail(response.value)
             return
@@ -172,7 +176,7 @@ class ResponseOutparam:
     def send_informational(self, status: int, headers: Fields) -> None:
         if not 100 <= status <= 199:
             raise Err(Variant("internal-error", f"{status} is not an informational status"))
-        self._exchange.informational.append((status, headers.copy_all()))
+        self.exchange.informational.append((status, headers.copy_all()))
 
 
 @resource

@@ -1,0 +1,248 @@
+"""Moves data from one provider to another, and takes it back when that fails half-way.
+
+What the target already has stays, but for names that the source has as well: there the source's bytes
+count. Nothing is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from .errors import NotFound, ProviderError, SwapRefused, TooLarge
+from .providers.blobstore.base import BlobstoreProvider
+from .providers.keyvalue.base import KeyValueProvider
+from .providers.page import every
+
+#: Bytes of values that one step of a copy should hold, about.
+STEP = 4 << 20
+#: Bytes of overwritten values that are kept, to put them back after a failure.
+KEPT = 64 << 20
+
+
+@dataclass(frozen=True)
+class Moved:
+    """How much has been copied so far, or in all.
+
+    Attributes:
+        buckets: buckets or containers.
+        items: keys or objects.
+        size: bytes of their values.
+        unit: "keys" or "objects".
+    """
+
+    buckets: int = 0
+    items: int = 0
+    size: int = 0
+    unit: str = "keys"
+
+    def plus(self, items: int, size: int) -> Moved:
+        return replace(self, items=self.items + items, size=self.size + size)
+
+    def __str__(self) -> str:
+        return f"{self.items:,} {self.unit if self.items != 1 else self.unit[:-1]}, {bytes_text(self.size)}"
+
+
+def bytes_text(count: float) -> str:
+    """A size for people: "12 bytes", "3.4 kB", "1.2 MB"."""
+    if count < 1000:
+        return f"{count:.0f} byte{'' if count == 1 else 's'}"
+    for unit in ("kB", "MB"):
+        count /= 1000
+        if count < 1000:
+            return f"{count:.3g} {unit}"
+    return f"{count / 1000:,.1f} GB"
+
+
+#: Told about each step; raises to end the copy.
+Told = Callable[[Moved], None]
+
+
+def copy_keys(source: KeyValueProvider, target: KeyValueProvider, told: Told) -> Moved:
+    """Copies every key of every bucket, and reads it back.
+
+    Raises:
+        SwapRefused: it can't be; the target is as it was before, or the message names what is left there.
+    """
+    moved = Moved()
+    undo = _Keys(target)
+    try:
+        for bucket in dict.fromkeys(every(source.buckets)):
+            moved = replace(moved, buckets=moved.buckets + 1)
+            for keys, values in _slices(source, bucket):
+                _fit(source, target, bucket, keys, values)
+                undo.remember(bucket, keys)
+                target.set_many(bucket, zip(keys, values))
+                if target.get_many(bucket, keys) != values:
+                    raise ProviderError(f"{target.summary()} does not give back what was stored in bucket {bucket!r}")
+                moved = moved.plus(len(keys), sum(map(len, values)))
+                told(moved)
+    except BaseException as error:
+        _refuse(error, undo.run(), target)
+        raise
+    return moved
+
+
+def _slices(source: KeyValueProvider, bucket: str) -> Iterator[tuple[list[str], list[bytes]]]:
+    """The keys of a bucket with their values, as many at a time as keep a step small."""
+    count = 16
+    seen: set[str] = set()  # a store may list a key twice
+    waiting: list[str] = []
+    for key in every(lambda cursor: source.keys(bucket, cursor)):
+        if key not in seen:
+            seen.add(key)
+            waiting.append(key)
+    at = 0
+    while at < len(waiting):
+        keys = waiting[at : at + count]
+        at += count
+        found = [(key, value) for key, value in zip(keys, source.get_many(bucket, keys)) if value is not None]
+        if found:
+            yield [key for key, _ in found], [value for _, value in found]
+        size = sum(len(value) for _, value in found)
+        count = min(count * 2, 1000) if size < STEP // 2 else max(count // 4, 1) if size > STEP else count
+
+
+def _fit(source: KeyValueProvider, target: KeyValueProvider, bucket: str, keys: list[str], values: list[bytes]) -> None:
+    limit = target.value_limit
+    if limit is None:
+        return
+    for key, value in zip(keys, values):
+        if len(value) > limit:
+            raise TooLarge(
+                f"{key!r} in bucket {bucket!r} of {source.summary()} has {bytes_text(len(value))}, "
+                f"and {target.summary()} holds {bytes_text(limit)} at most"
+            )
+
+
+class _Keys:
+    """What a copy has changed in its target."""
+
+    def __init__(self, target: KeyValueProvider) -> None:
+        self._target = target
+        self._made: dict[str, list[str]] = {}
+        self._before: dict[str, list[tuple[str, bytes]]] = {}
+        self._kept = 0
+        self._lost = 0
+
+    def remember(self, bucket: str, keys: list[str]) -> None:
+        """Before keys are written."""
+        for key, value in zip(keys, self._target.get_many(bucket, keys)):
+            if value is None:
+                self._made.setdefault(bucket, []).append(key)
+            elif self._kept + len(value) <= KEPT:
+                self._kept += len(value)
+                self._before.setdefault(bucket, []).append((key, value))
+            else:
+                self._lost += 1
+
+    def run(self) -> str:
+        """Takes everything back; answers what could not be, in words."""
+        left = 0
+        where: list[str] = []
+        for bucket in {**self._made, **self._before}:
+            made, before = self._made.get(bucket, []), self._before.get(bucket, [])
+            try:
+                self._target.delete_many(bucket, made)
+                self._target.set_many(bucket, before)
+            except Exception:
+                left += len(made) + len(before)
+                where.append(repr(bucket))
+        words = []
+        if left:
+            words.append(f"up to {left:,} copied keys are left in its bucket{_list(where)}")
+        if self._lost:
+            words.append(f"{self._lost:,} of its keys may have been overwritten")
+        return " and ".join(words)
+
+
+def copy_containers(source: BlobstoreProvider, target: BlobstoreProvider, told: Told) -> Moved:
+    """Copies every object of every container, chunk by chunk.
+
+    Raises:
+        SwapRefused: it can't be; the target is as it was before, or the message names what is left there.
+    """
+    moved = Moved(unit="objects")
+    undo = _Objects(target)
+    try:
+        for container in every(source.containers):
+            moved = replace(moved, buckets=moved.buckets + 1)
+            if not target.container_exists(container):
+                target.create_container(container)
+                undo.containers.append(container)
+            for name in every(lambda cursor, container=container: source.objects(container, cursor)):  # type: ignore[misc]
+                size = source.object_info(container, name).size
+                limit = target.object_limit
+                if limit is not None and size > limit:
+                    raise TooLarge(
+                        f"{name!r} in container {container!r} of {source.summary()} has {bytes_text(size)}, "
+                        f"and {target.summary()} holds {bytes_text(limit)} at most"
+                    )
+                undo.remember(container, name)
+                copied = 0
+                with target.write(container, name) as writer:
+                    for chunk in source.read(container, name):
+                        writer.write(chunk)
+                        copied += len(chunk)
+                        told(moved.plus(0, copied))
+                if target.object_info(container, name).size != copied:
+                    raise ProviderError(f"{target.summary()} did not keep all of {name!r} in container {container!r}")
+                moved = moved.plus(1, copied)
+                told(moved)
+    except BaseException as error:
+        _refuse(error, undo.run(), target)
+        raise
+    return moved
+
+
+class _Objects:
+    """What a copy has changed in its target."""
+
+    def __init__(self, target: BlobstoreProvider) -> None:
+        self._target = target
+        self.containers: list[str] = []
+        self._made: list[tuple[str, str]] = []
+        self._replaced: list[tuple[str, str]] = []
+
+    def remember(self, container: str, name: str) -> None:
+        """Before an object is written."""
+        there = container not in self.containers and self._target.object_exists(container, name)
+        (self._replaced if there else self._made).append((container, name))
+
+    def run(self) -> str:
+        """Takes back what can be; answers what could not, in words. A replaced object's old bytes are gone."""
+        left: list[str] = []
+        for container in self.containers:
+            try:
+                with suppress(NotFound):
+                    self._target.delete_container(container)
+            except Exception:
+                left.append(f"container {container!r}")
+        for container, name in self._made:
+            if container in self.containers:
+                continue
+            try:
+                self._target.delete_object(container, name)
+            except Exception:
+                left.append(f"{container}/{name}")
+        words = []
+        if left:
+            words.append(f"what was copied is left there:{_list(left)}")
+        if self._replaced:
+            words.append(f"these may have been replaced:{_list([f'{c}/{n}' for c, n in self._replaced])}")
+        return " and ".join(words)
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return f" {', '.join(names[:5])}{more}"
+
+
+def _refuse(error: BaseException, left: str, target: KeyValueProvider | BlobstoreProvider) -> None:
+    """Words the failure of a copy, after it has been taken back. An interrupt stays one."""
+    if not isinstance(error, Exception):
+        return
+    told = str(error) or type(error).__name__
+    after = f"In {target.summary()} {left}." if left else f"What had been copied to {target.summary()} was taken back."
+    raise SwapRefused(f"{told.rstrip('.')}. {after}") from None
