@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -62,6 +63,8 @@ class App:
         name: what the lab calls it.
         component: its bytes, digest and world.
         settings: limits and isolation.
+        source: the file or URL it was loaded from; None for bytes.
+        config: what wasi:config/store answers.
         links: WIT package or interface → the link that wires its imports; `lab.link` and `lab.unlink` change it.
     """
 
@@ -75,6 +78,8 @@ class App:
         self.name = component.name
         self.component = component
         self.settings = settings
+        self.source: Path | str | None = None
+        self.config: Mapping[str, str] = {}
         self.links: dict[str, Link] = {}
         self._providers = providers
         self._functions = functions

@@ -11,7 +11,9 @@ import io
 import json
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -116,6 +118,25 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("component", metavar="COMPONENT", help=_COMPONENT_HELP)
     inspect.add_argument("--json", action="store_true", help="for a script")
     inspect.add_argument("--wit", action="store_true", help="the world as WIT")
+
+    deploy = command(
+        "deploy",
+        _deploy,
+        "Load, link and serve what a wadm manifest says, old form or new, until Ctrl-C.",
+    )
+    deploy.add_argument("manifest", metavar="MANIFEST", help="a wadm.yaml")
+    deploy.add_argument("--dry-run", action="store_true", help="print what would be done; do nothing")
+    deploy.add_argument(
+        "--image", action="append", default=[], type=_pair, metavar="NAME=FILE", help="load this instead of an image"
+    )
+    deploy.add_argument(
+        "--provider",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="NAME=URL",
+        help="link this instead of a provider",
+    )
 
     doctor_command = command(
         "doctor", _doctor, "Show which tools and real services are here, and how to get the others."
@@ -248,6 +269,26 @@ def _request(options: argparse.Namespace) -> int:
         out.write(b"\r\n")
     out.write(response.content)
     out.flush()
+    return 0
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    from . import manifest
+
+    images, providers = dict(options.image), dict(options.provider)
+    if options.dry_run:
+        print(manifest.load(options.manifest, images, providers))
+        return 0
+    with Lab() as lab:
+        deployment = lab.deploy(options.manifest, images=images, providers=providers)
+        print(f"{deployment} (Ctrl-C stops)", flush=True)
+        stopped = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+        try:
+            while not stopped.wait(0.5):  # in slices, so that Ctrl-C is heard on every platform
+                pass
+        except KeyboardInterrupt:
+            pass
     return 0
 
 

@@ -66,7 +66,7 @@ def examine() -> dict[str, Any]:
         "components": components,
         "components_folder": str(bundled_folder()),
         "compile_cache": {"folder": str(cache), "bytes": _size(cache), "writable": _writable(cache)},
-        "tools": {name: _look(tool) for name, tool in TOOLS.items()},
+        "tools": {name: _look(name) for name in TOOLS},
     }
 
 
@@ -91,20 +91,30 @@ def report(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _look(tool: Tool) -> dict[str, Any]:
-    beside = str(Path(sys.executable).parent)
-    search = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
-    for command in tool.commands:
-        path = shutil.which(command, path=search)
-        if path:
-            return {
-                "found": True,
-                "path": path,
-                "version": _version(path, tool.version),
-                "use": tool.use,
-                "get": tool.get,
-            }
-    return {"found": False, "path": None, "version": None, "use": tool.use, "get": tool.get}
+def find_tool(name: str) -> str | None:
+    """Where a program of `TOOLS` is, or None.
+
+    Looked for in this order: what the variable `WASICLOUD_LAB_<NAME>` says, beside this Python, on the path (and
+    where Debian puts servers, which is on root's path only), in npm's folder of this environment or of the
+    current folder.
+    """
+    chosen = os.environ.get(f"WASICLOUD_LAB_{name.upper().replace('-', '_')}")
+    if chosen:
+        return shutil.which(chosen)
+    places = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    if os.name == "posix":
+        places += ["/usr/local/sbin", "/usr/sbin"]
+    places += [str(Path(folder) / "node_modules" / ".bin") for folder in (Path(sys.prefix, "node"), Path.cwd())]
+    search = os.pathsep.join(places)
+    found = (shutil.which(command, path=search) for command in TOOLS[name].commands)
+    return next((path for path in found if path), None)
+
+
+def _look(name: str) -> dict[str, Any]:
+    tool = TOOLS[name]
+    path = find_tool(name)
+    version = _version(path, tool.version) if path else None
+    return {"found": path is not None, "path": path, "version": version, "use": tool.use, "get": tool.get}
 
 
 def _version(path: str, arguments: tuple[str, ...]) -> str | None:

@@ -25,6 +25,7 @@ from .wasi import standard
 from .wasi.filesystem import Preopen
 
 if TYPE_CHECKING:
+    from .manifest import Deployment
     from .services import Services
 
 
@@ -112,6 +113,8 @@ class Lab:
         )  # fmt: skip
         settings = Settings(Limits(deadline, memory, body), isolation, workers)
         app = App(component, settings, lambda: [*own, *self._providers, *providers], lambda: dict(self._functions))
+        app.source = sources.place(source)
+        app.config = config or {}
         for link in (self.keyvalue, self.blobstore):
             if link.kind.wires(app.world.imports):
                 app.links[link.kind.slot] = link
@@ -177,6 +180,55 @@ class Lab:
                     "not plugged in there. @wl.interface takes several names, where both are meant.",
                     stacklevel=3,
                 )
+
+    def unload(self, app: App | str) -> None:
+        """Closes an app, and its own links, and forgets it. Calls under way end."""
+        app = self._app(app)
+        if self.apps.get(app.name) is app:
+            del self.apps[app.name]
+        app.close()
+        self._forget_links(app)
+
+    def deploy(
+        self,
+        manifest: str | Path,
+        *,
+        images: Mapping[str, Any] | None = None,
+        providers: Mapping[str, Any] | None = None,
+        serve: bool = True,
+    ) -> Deployment:
+        """Loads, links and serves what a wadm manifest says, in its old form or its new one.
+
+            lab.deploy("components/gopher/wadm.yaml", providers={"redis": "fakeredis://"})
+
+        Args:
+            manifest: the file.
+            images: component's name → what to load in place of its image.
+            providers: provider's name → a URL or provider object in place of what the manifest says.
+            serve: whether to serve at the addresses of its HTTP servers.
+
+        Returns:
+            a `Deployment`: its apps, links and servers; `.stop()`.
+
+        Raises:
+            ManifestError: the manifest is wrong, or asks for what can't be had here; says where.
+            ComponentError, LinkError, ProviderError, SwapRefused, ServeError: as `load`, `link` and `serve`.
+                Whatever is raised, nothing of the manifest is left behind.
+        """
+        from . import manifest as manifests
+
+        return manifests.Deployment(self, manifests.load(manifest, images, providers), serve)
+
+    def manifest(self, name: str = "lab") -> str:
+        """The apps of this lab, their links and addresses as a wadm manifest (YAML), without secrets."""
+        from . import manifest as manifests
+
+        return manifests.write(self, name)
+
+    @property
+    def served(self) -> list[tuple[App, Any]]:
+        """Each app that is being served, with its server."""
+        return [(server.app, server) for server in self._servers if server.running]
 
     # --- links -------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from .history import Swap, Waits
 from .kinds import Kind
 from .migration import Moved
 from .plugs import Pins, Plug
+from .providers.address import masked
 
 #: Seconds that a new provider may take to give a sign of life.
 PATIENCE = 15.0
@@ -58,7 +59,7 @@ class Link:
         self._queue: set[object] = set()
         self.moved: Moved | None = None
         provider, owned = kind.provider(target)
-        self._plug = Plug(_dressed(kind, provider, read_only, names), owned)
+        self._plug = Plug(_dressed(kind, provider, read_only, names), owned, _url(target))
         self._gate: threading.Event | None = None
         self._waits: list[float] = []
         self._swapping = threading.Lock()
@@ -69,6 +70,11 @@ class Link:
     def provider(self) -> Any:
         """What is plugged in now: a `KeyValueProvider`, a `BlobstoreProvider` or an `App`."""
         return self._plug.provider
+
+    @property
+    def url(self) -> str | None:
+        """The present provider's URL with its secrets masked; None for one that was given as an object."""
+        return self._plug.url
 
     @property
     def waiting(self) -> int:
@@ -153,10 +159,10 @@ class Link:
             after = _summary(new)
             self._answers(new)
             if migrate:
-                moved = self._migrate(new, owned, timeout, progress)
+                moved = self._migrate(Plug(new, owned, _url(target)), timeout, progress)
             else:
                 moved = None
-                self._flip(Plug(new, owned))
+                self._flip(Plug(new, owned, _url(target)))
         except BaseException as error:
             if new is not None and owned:
                 with suppress(Exception):
@@ -230,7 +236,7 @@ class Link:
         if close:
             self._retire(old)
 
-    def _migrate(self, new: Any, owned: bool, timeout: float, progress: Callable[[Moved], None] | None) -> Moved:
+    def _migrate(self, plug: Plug, timeout: float, progress: Callable[[Moved], None] | None) -> Moved:
         if self.kind.copy is None:
             raise SwapRefused("there is no data to move between apps; swap without migrate=True")
 
@@ -248,8 +254,8 @@ class Link:
                     f"{len(self._plug.running)} request(s) under way did not end within {timeout:g} s; "
                     "swap(…, timeout=…) waits longer"
                 )
-            moved: Moved = self.kind.copy(self.provider, new, told)
-            self._flip(Plug(new, owned))
+            moved: Moved = self.kind.copy(self.provider, plug.provider, told)
+            self._flip(plug)
             return moved
         finally:
             self._gate = None
@@ -273,7 +279,7 @@ class Link:
         with self._alone():
             plug = self._plug
             wrapped, _ = self.kind.provider(wrapper(plug.provider, *arguments, **options))
-            self._flip(Plug(wrapped, plug.owned), close=False)
+            self._flip(Plug(wrapped, plug.owned, plug.url), close=False)
             return wrapped
 
     def unwrap(self) -> Any:
@@ -288,7 +294,7 @@ class Link:
             inner = getattr(plug.provider, "inner", None)
             if inner is None:
                 raise LinkError(f"{self.name} is on {self.summary()}, which wraps nothing")
-            self._flip(Plug(inner, plug.owned), close=False)
+            self._flip(Plug(inner, plug.owned, plug.url), close=False)
             return plug.provider
 
     def _alone(self) -> threading.Lock:
@@ -339,10 +345,12 @@ def _dressed(kind: Kind, provider: Any, read_only: bool, names: Mapping[str, str
     return provider
 
 
+def _url(target: Any) -> str | None:
+    return masked(target) if isinstance(target, str) else None
+
+
 def _summary(target: Any) -> str:
     """One line about a provider, an app or a URL."""
-    from .providers.address import masked
-
     if isinstance(target, str):
         return masked(target)
     summary = getattr(target, "summary", None)

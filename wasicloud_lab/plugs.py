@@ -25,14 +25,16 @@ class Plug:
     Attributes:
         provider: the key-value or blob store, or the app.
         owned: whether the link made the provider, and so closes it.
+        url: the provider's, with its secrets masked; None for one that was given as an object.
         running: the pins of the requests under way.
     """
 
-    __slots__ = ("_emptied", "draining", "owned", "provider", "running")
+    __slots__ = ("_emptied", "draining", "owned", "provider", "running", "url")
 
-    def __init__(self, provider: Any, owned: bool) -> None:
+    def __init__(self, provider: Any, owned: bool, url: str | None = None) -> None:
         self.provider = provider
         self.owned = owned
+        self.url = url
         self.running: set[Pins] = set()
         self.draining = False
         self._emptied = threading.Event()

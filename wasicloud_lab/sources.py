@@ -38,6 +38,15 @@ def bundled() -> dict[str, Any]:
     return found
 
 
+def place(source: Any) -> Path | str | None:
+    """The file or URL that a source means; None for bytes."""
+    if isinstance(source, str) and source.startswith(("http://", "https://")):
+        return source
+    if isinstance(source, str) and source in bundled():
+        return bundled_folder() / f"{source}.wasm"
+    return Path(source).expanduser() if isinstance(source, (str, Path)) else None
+
+
 def read(source: str | Path | bytes) -> tuple[bytes, str]:
     """The bytes and a name.
 

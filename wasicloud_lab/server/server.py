@@ -67,6 +67,11 @@ class Server:
         listener = self._listen()
         self._make().run(sockets=[listener])
 
+    @property
+    def running(self) -> bool:
+        """Whether it serves from its background thread."""
+        return self._thread is not None
+
     def listen(self) -> str:
         """Takes the address without serving yet; answers the URL."""
         self._listen()
@@ -141,5 +146,5 @@ class Server:
         self.stop()
 
     def __repr__(self) -> str:
-        state = "serving" if self._thread is not None else "stopped"
+        state = "serving" if self.running else "stopped"
         return f"<Server of {self.app.name}: {state} at {self.url or 'no address yet'}>"
