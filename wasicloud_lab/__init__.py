@@ -9,6 +9,7 @@ app.get("/").text
 from .app import App
 from .errors import (
     ComponentError,
+    Denied,
     Err,
     GuestCancelled,
     GuestError,
@@ -19,19 +20,29 @@ from .errors import (
     GuestTrap,
     LabError,
     LinkError,
+    ManifestError,
+    NotFound,
+    ProviderError,
     RequestError,
     ServeError,
+    SwapRefused,
+    TooLarge,
     ToolMissing,
+    Unavailable,
 )  # fmt: skip
 from .host.interface import interface, resource
 from .host.values import Ok, Some, Variant
 from .lab import Lab
+from .links import Link
+from .providers.blobstore.base import BlobstoreProvider
+from .providers.keyvalue.base import KeyValueProvider
 from .wasi.filesystem import Preopen
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "App", "ComponentError", "Err", "GuestCancelled", "GuestError", "GuestExit", "GuestNoResponse",
-    "GuestOutOfMemory", "GuestTimeout", "GuestTrap", "Lab", "LabError", "LinkError", "Ok", "Preopen",
-    "RequestError", "ServeError", "Some", "ToolMissing", "Variant", "interface", "resource",
+    "App", "BlobstoreProvider", "ComponentError", "Denied", "Err", "GuestCancelled", "GuestError", "GuestExit",
+    "GuestNoResponse", "GuestOutOfMemory", "GuestTimeout", "GuestTrap", "KeyValueProvider", "Lab", "LabError", "Link",
+    "LinkError", "ManifestError", "NotFound", "Ok", "Preopen", "ProviderError", "RequestError", "ServeError", "Some",
+    "SwapRefused", "TooLarge", "ToolMissing", "Unavailable", "Variant", "interface", "resource",
 ]  # fmt: skip

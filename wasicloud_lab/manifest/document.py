@@ -74,8 +74,10 @@ def parse(text: bytes | str, name: str = "the manifest", folder: str | Path = ".
         roots = list(yaml.compose_all(text, yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise ManifestError(f"{name}, {_where(error)}") from None
-    except (ValueError, RecursionError) as error:  # bytes that are no text; nested too deep for the parser
-        raise ManifestError(f"{name} is no YAML: {str(error) or 'nested too deep'}") from None
+    except ValueError as error:  # bytes that are no text
+        raise ManifestError(f"{name} is no YAML: {error}") from None
+    except RecursionError:
+        raise ManifestError(f"{name} is no manifest: its values are nested too deep") from None
     if len(roots) != 1 or roots[0] is None:
         raise ManifestError(
             f"{name} holds {len(roots) if roots and roots[0] is not None else 'no'} documents; wanted one"
