@@ -18,6 +18,8 @@ from tests.guests.folders import make, preopened
 from wasicloud_lab.wasi.filesystem import paths
 from wasicloud_lab.wasi.filesystem.descriptor import Descriptor
 
+pytest_plugins = ["tests.servers"]
+
 #: Seconds until a wait for another thread or process counts as failed: generous, so that no slow machine fails.
 PATIENCE = 60.0
 

@@ -249,9 +249,9 @@ def test_azure_needs_only_the_account_in_the_manifest(write: Callable[[str], Pat
 
 
 def test_a_deployment_answers_and_stops_without_a_trace(
-    own_lab: wl.Lab, write: Callable[[str], Path], free_port: Callable[[], int]
+    own_lab: wl.Lab, write: Callable[[str], Path], free_port: int
 ) -> None:
-    port = free_port()
+    port = free_port
     path = write(NEW.replace("8080", str(port)))
     with own_lab.deploy(path, providers={"kv": "memory://", "blobs": "memory://"}) as deployment:
         assert httpx.get(f"http://127.0.0.1:{port}/nobody").status_code == 404
@@ -267,9 +267,9 @@ def test_a_deployment_answers_and_stops_without_a_trace(
 
 
 def test_a_deployment_that_fails_leaves_nothing_behind(
-    own_lab: wl.Lab, write: Callable[[str], Path], free_port: Callable[[], int]
+    own_lab: wl.Lab, write: Callable[[str], Path], free_port: int
 ) -> None:
-    path = write(NEW.replace("6379", str(free_port())))
+    path = write(NEW.replace("6379", str(free_port)))
     with pytest.raises(wl.SwapRefused) as caught:
         own_lab.deploy(path)
     assert "does not answer" in str(caught.value)
@@ -297,12 +297,12 @@ def test_a_lab_writes_itself_as_a_manifest_that_deploys(own_lab: wl.Lab, tmp_pat
         assert list(deployment.plan.addresses) == ["gopher"]
 
 
-def test_a_written_manifest_has_no_secret(own_lab: wl.Lab, free_port: Callable[[], int]) -> None:
+def test_a_written_manifest_has_no_secret(own_lab: wl.Lab, free_port: int) -> None:
     app = own_lab.load("gopher")
     from wasicloud_lab.kinds import KEYVALUE
     from wasicloud_lab.links import Link
 
-    app.links["wasi:keyvalue"] = Link(KEYVALUE, f"redis://:s3cret@127.0.0.1:{free_port()}", app=app)
+    app.links["wasi:keyvalue"] = Link(KEYVALUE, f"redis://:s3cret@127.0.0.1:{free_port}", app=app)
     written = own_lab.manifest()
     assert "s3cret" not in written
     assert "***" in written

@@ -37,12 +37,14 @@ from .links import Link
 from .providers.blobstore.base import BlobstoreProvider
 from .providers.keyvalue.base import KeyValueProvider
 from .wasi.filesystem import Preopen
+from .wrappers import Cached, Failing, Latency, Logged, ReadOnly, Renamed, Troubled
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "App", "BlobstoreProvider", "ComponentError", "Denied", "Err", "GuestCancelled", "GuestError", "GuestExit",
-    "GuestNoResponse", "GuestOutOfMemory", "GuestTimeout", "GuestTrap", "KeyValueProvider", "Lab", "LabError", "Link",
-    "LinkError", "ManifestError", "NotFound", "Ok", "Preopen", "ProviderError", "RequestError", "ServeError", "Some",
-    "SwapRefused", "TooLarge", "ToolMissing", "Unavailable", "Variant", "interface", "resource",
+    "App", "BlobstoreProvider", "Cached", "ComponentError", "Denied", "Err", "Failing", "GuestCancelled",
+    "GuestError", "GuestExit", "GuestNoResponse", "GuestOutOfMemory", "GuestTimeout", "GuestTrap",
+    "KeyValueProvider", "Lab", "LabError", "Latency", "Link", "LinkError", "Logged", "ManifestError", "NotFound",
+    "Ok", "Preopen", "ProviderError", "ReadOnly", "Renamed", "RequestError", "ServeError", "Some", "SwapRefused",
+    "TooLarge", "ToolMissing", "Troubled", "Unavailable", "Variant", "interface", "resource",
 ]  # fmt: skip

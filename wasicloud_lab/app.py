@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 HANDLER = "wasi:http/incoming-handler"
 
+#: Imports that the lab serves through links.
+LINKED = ("wasi:keyvalue/", "wasi:blobstore/", HANDLER)
+#: How `wiring` names what the lab itself serves.
+OURS = "the lab"
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -112,16 +117,20 @@ class App:
     @property
     def wiring(self) -> dict[str, str | None]:
         """What each import is plugged into: a few words, or None where nothing provides it."""
-        found = {name: self._link_words(name) or _words(by) for name, by in self.pool.linker.provided.items()}
+        found = {name: self._words(name, by) for name, by in self.pool.linker.provided.items()}
         for name, item in self.world.imports.items():
             if found[name] is None and isinstance(item, Interface) and not item.functions and not item.resources:
                 found[name] = "types only"
         return found
 
-    def _link_words(self, import_name: str) -> str | None:
+    def _words(self, import_name: str, by: Any) -> str | None:
+        """What an import is plugged into; for the lab's own stores and handlers, what they are linked to."""
         bare = import_name.partition("@")[0]
-        link = self.links.get(bare) or self.links.get(bare.partition("/")[0])
-        return link.summary() if link is not None else None
+        words = _words(by)
+        if words == OURS and bare.startswith(LINKED):
+            link = self.links.get(bare) or self.links.get(bare.partition("/")[0])
+            return link.summary() if link is not None else None
+        return words
 
     @cached_property
     def handler(self) -> str | None:
@@ -426,5 +435,5 @@ def _words(provider: Any) -> str | None:
     if summary is not None:
         return str(summary(provider))
     if type(provider).__module__.startswith(f"{__package__}.wasi"):
-        return "the lab"
+        return OURS
     return str(getattr(provider, "__name__", type(provider).__name__))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -232,7 +232,11 @@ class Link:
             raise SwapRefused("the swap was cancelled")
 
     def _flip(self, plug: Plug, *, close: bool = True) -> None:
-        old, self._plug = self._plug, plug
+        old = self._plug
+        if any(provider is old.provider for provider in _layers(plug.provider)):
+            plug.owned = plug.owned or old.owned
+            close = False
+        self._plug = plug
         if close:
             self._retire(old)
 
@@ -319,7 +323,15 @@ class Link:
 
     def __repr__(self) -> str:
         swaps = sum(swap.refused is None for swap in self.history)
-        return f"<Link {self.name} → {self.summary()}{f', swapped {swaps} times' if swaps else ''}>"
+        times = "" if not swaps else ", swapped once" if swaps == 1 else f", swapped {swaps} times"
+        return f"<Link {self.name} → {self.summary()}{times}>"
+
+
+def _layers(provider: Any) -> Iterator[Any]:
+    """A provider, and what it wraps."""
+    while provider is not None:
+        yield provider
+        provider = getattr(provider, "inner", None)
 
 
 def _close(plug: Plug) -> None:

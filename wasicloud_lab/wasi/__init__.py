@@ -21,7 +21,7 @@ def standard(
     stderr: Any = None,
 ) -> list[Any]:
     """The interfaces of one app, with what it is given. The arguments are those of `Lab.load`."""
-    from . import cli, clocks, filesystem, io, logging, random, sockets
+    from . import blobstore, cli, clocks, filesystem, io, keyvalue, logging, random, sockets
     from . import config as configuration
     from .http.handler import IncomingHandler
     from .http.outgoing import OutgoingHandler
@@ -46,4 +46,6 @@ def standard(
         IncomingHandler(),
         configuration.Config(config),
         logging.Logging(),
+        *keyvalue.interfaces(),
+        *blobstore.interfaces(),
     ]
