@@ -32,7 +32,7 @@ from .errors import (
 )  # fmt: skip
 from .host.interface import interface, resource
 from .host.values import Ok, Some, Variant
-from .lab import Lab
+from .lab import Lab, read_manifest
 from .links import Link
 from .providers.blobstore.base import BlobstoreProvider
 from .providers.keyvalue.base import KeyValueProvider
@@ -46,5 +46,6 @@ __all__ = [
     "GuestError", "GuestExit", "GuestNoResponse", "GuestOutOfMemory", "GuestTimeout", "GuestTrap",
     "KeyValueProvider", "Lab", "LabError", "Latency", "Link", "LinkError", "Logged", "ManifestError", "NotFound",
     "Ok", "Preopen", "ProviderError", "ReadOnly", "Renamed", "RequestError", "ServeError", "Some", "SwapRefused",
-    "TooLarge", "ToolMissing", "Troubled", "Unavailable", "Variant", "interface", "resource",
+    "TooLarge", "ToolMissing", "Troubled", "Unavailable", "Variant", "interface", "read_manifest",
+    "resource",
 ]  # fmt: skip

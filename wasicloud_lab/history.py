@@ -14,6 +14,9 @@ from .migration import Moved
 if TYPE_CHECKING:
     from .links import Link
 
+#: Swaps that `lab.links` draws; `lab.links.history` has them all.
+SHOWN = 8
+
 
 @dataclass(frozen=True)
 class Waits:
@@ -120,7 +123,8 @@ class Links:
             f"{link.name:<{width}}  → {link.summary()}" + (f"  ({', '.join(apps)})" if apps else "")
             for link, apps in self._links
         ]
-        return "\n".join(lines + [f"{swap}  [{name}]" for name, swap in self.history])
+        lines += [_earlier(self.history)] if len(self.history) > SHOWN else []
+        return "\n".join(lines + [f"{swap}  [{name}]" for name, swap in self.history[-SHOWN:]])
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -134,8 +138,15 @@ class Links:
         )
         shown = _table("Link|Import|Provider|Apps", rows)
         if self.history:
-            shown += _table("When|Link|From|To|How", "".join(swap.row(name) for name, swap in self.history))
+            rows = "".join(swap.row(name) for name, swap in self.history[-SHOWN:])
+            if len(self.history) > SHOWN:
+                rows = f"<tr><td colspan=5>{_earlier(self.history)}</td></tr>{rows}"
+            shown += _table("When|Link|From|To|How", rows)
         return shown
+
+
+def _earlier(history: Sequence[tuple[str, Swap]]) -> str:
+    return f"… {len(history) - SHOWN} earlier swaps are in lab.links.history"
 
 
 def _table(heads: str, rows: str) -> str:

@@ -25,7 +25,7 @@ from .wasi import standard
 from .wasi.filesystem import Preopen
 
 if TYPE_CHECKING:
-    from .manifest import Deployment
+    from .manifest import Deployment, Plan
     from .services import Services
 
 
@@ -384,3 +384,16 @@ class Lab:
 
     def __repr__(self) -> str:
         return f"<Lab: {', '.join(self.apps) or 'nothing loaded yet'}>"
+
+
+def read_manifest(
+    manifest: str | Path, *, images: Mapping[str, Any] | None = None, providers: Mapping[str, Any] | None = None
+) -> Plan:
+    """What `lab.deploy` would do with a wadm manifest; `print` it. The arguments are those of `Lab.deploy`.
+
+    Raises:
+        ManifestError: the manifest is wrong, or asks for what can't be had here; says where.
+    """
+    from . import manifest as manifests
+
+    return manifests.load(manifest, images, providers)
