@@ -70,15 +70,21 @@ func Addr(s string) uint32 {
 // collector, which asks for the time, and a component that is asked for memory
 // must not call out. The inbox takes no room in the file.
 var (
-	inbox [1 << 17]uint64
+	small [1 << 17]uint64
+	inbox = small[:]
 	used  uint32
 )
 
-func inboxAddr() uint32 { return uint32(uintptr(unsafe.Pointer(&inbox))) }
+// Inbox puts another inbox in the place of the first, for a guest that may be given
+// more at once. It has to be a global variable, which stays where it is. Call it from
+// an init function.
+func Inbox(words []uint64) { inbox = words }
+
+func inboxAddr() uint32 { return uint32(uintptr(unsafe.Pointer(unsafe.SliceData(inbox)))) }
 
 // received is a pointer to what the host put at an address.
 func received(addr uint32) unsafe.Pointer {
-	return unsafe.Add(unsafe.Pointer(&inbox), addr-inboxAddr())
+	return unsafe.Add(unsafe.Pointer(unsafe.SliceData(inbox)), addr-inboxAddr())
 }
 
 // realloc gives the host the next piece of the inbox. It must not allocate, grow
@@ -88,7 +94,8 @@ func received(addr uint32) unsafe.Pointer {
 //go:nosplit
 func realloc(old, oldSize, align, size uint32) uint32 {
 	start := (used + align - 1) &^ (align - 1)
-	if size > uint32(unsafe.Sizeof(inbox)) || start+size > uint32(unsafe.Sizeof(inbox)) {
+	room := uint32(len(inbox)) * 8
+	if size > room || start+size > room {
 		return ^uint32(7) // the end of memory: the host sees that there is no room, and traps
 	}
 	used = start + size

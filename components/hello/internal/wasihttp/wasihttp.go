@@ -68,6 +68,7 @@ type ResponseWriter struct {
 	status  int
 	headers []header
 	body    []byte
+	next    func(request, out handle)
 }
 
 type header struct{ name, value string }
@@ -98,11 +99,19 @@ func (w *ResponseWriter) WriteString(s string) (int, error) {
 	return len(s), nil
 }
 
+// PassOn leaves the answer to another component. When the handler has returned, next gets
+// the request and the place for the answer as they came; what was written here is not sent.
+func (w *ResponseWriter) PassOn(next func(request, out int32)) { w.next = next }
+
 //go:wasmexport wasi:http/incoming-handler@0.2.0#handle
 func handleRequest(request, out handle) {
 	r := readRequest(request)
 	w := &ResponseWriter{status: 200}
 	handler(w, r)
+	if w.next != nil {
+		w.next(request, out)
+		return
+	}
 	incomingRequestDrop(request)
 	w.send(out, r.Method != "HEAD")
 }
