@@ -13,10 +13,26 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
-from . import bodies, hostcall, inprocess, instances, measure, memory, parts, peers, report, served, startup
+from . import (
+    blobs,
+    bodies,
+    hostcall,
+    inprocess,
+    instances,
+    measure,
+    memory,
+    parts,
+    peers,
+    report,
+    served,
+    startup,
+    stores,
+    swaps,
+)
 
 GROUPS: dict[str, ModuleType] = {
-    module.NAME: module for module in (hostcall, inprocess, parts, served, bodies, memory, startup, instances)
+    module.NAME: module
+    for module in (hostcall, inprocess, parts, served, bodies, memory, startup, instances, stores, swaps, blobs)
 }
 
 

@@ -138,6 +138,23 @@ def resident(pid: int | None = None) -> float:
     return float(sum(one.memory_info().rss for one in (process, *process.children(recursive=True))))
 
 
+def peak_resident(pid: int | None = None) -> float:
+    """Bytes of physical memory that a process has held at most, since its start."""
+    if sys.platform == "linux":
+        # Not getrusage: that counts in what the parent held when it started this process.
+        status = Path(f"/proc/{pid or 'self'}/status").read_text(encoding="utf-8")
+        kib = next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1]
+        return float(kib) * 1024
+    info = psutil.Process(pid).memory_info()
+    if sys.platform == "win32":
+        return float(info.peak_wset)
+    if pid is not None:
+        return float(info.rss)  # of another process, macOS does not tell
+    import resource
+
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
 class Noise:
     """The same short loop of Python, timed now and then: how steady the machine was during the run."""
 

@@ -51,7 +51,11 @@ class Target:
     @property
     def used(self) -> float:
         """The share of what is allowed that was needed: at most 1 when the target is met."""
-        return self.value / self.limit if self.relation == "<=" else self.limit / max(self.value, 1e-9)
+        if self.relation == ">=":
+            return self.limit / max(self.value, 1e-9)
+        if not self.limit:  # none is allowed
+            return 2.0 if self.value > 0 else 0.0
+        return self.value / self.limit
 
 
 @dataclass(frozen=True)

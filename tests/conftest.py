@@ -15,10 +15,11 @@ import pytest
 import wasicloud_lab as wl
 from tests.guests import current_store
 from tests.guests.folders import make, preopened
+from tests.notebook_runs import execute, executed, kernel, solved  # noqa: F401
+from tests.s3_server import s3_server  # noqa: F401
+from tests.servers import azurite, free_port, nats_server, redis_server, services  # noqa: F401
 from wasicloud_lab.wasi.filesystem import paths
 from wasicloud_lab.wasi.filesystem.descriptor import Descriptor
-
-pytest_plugins = ["tests.servers"]
 
 #: Seconds until a wait for another thread or process counts as failed: generous, so that no slow machine fails.
 PATIENCE = 60.0

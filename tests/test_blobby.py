@@ -20,8 +20,6 @@ from wasicloud_lab.providers.blobstore.memory import MemoryBlobstore
 from wasicloud_lab.providers.blobstore.wrappers import Troubled
 from wasicloud_lab.wasi.io import stream_failed
 
-pytest_plugins = ("tests.servers",)
-
 JSON = {"accept": "application/json"}
 MIB = 1 << 20
 

@@ -18,8 +18,6 @@ from wasicloud_lab.providers.blobstore.wrappers import Troubled
 from wasicloud_lab.providers.keyvalue.base import KeyValueProvider
 from wasicloud_lab.services import Services
 
-pytest_plugins = ("tests.servers",)
-
 JSON = {"accept": "application/json"}
 MIB = 1 << 20
 
@@ -65,7 +63,7 @@ def test_the_users_of_the_talk_are_greeted_in_their_language_with_their_animal(
     assert (response.status_code, response.headers["content-type"]) == (200, "text/plain; charset=utf-8")
     assert response.headers["content-language"] == "en"
     assert response.text == "Hello, ricochet!\nYour favourite animal: dog.\nThis is visit number 1.\n"
-    assert gopher.get("/mossaka").text == "你好,mossaka!\n你最喜欢的动物:猫。\n这是第 1 次来访。\n"
+    assert gopher.get("/mossaka").text == "你好，mossaka！\n你最喜欢的动物：猫。\n这是第 1 次来访。\n"
 
 
 def test_the_same_in_json(gopher: wl.App, keys: KeyValueProvider, blobs: BlobstoreProvider) -> None:
@@ -75,7 +73,7 @@ def test_the_same_in_json(gopher: wl.App, keys: KeyValueProvider, blobs: Blobsto
     assert response.json() == {
         "user": "mossaka",
         "language": "zh",
-        "greeting": "你好,mossaka!",
+        "greeting": "你好，mossaka！",
         "animal": "cat",
         "animal_name": "猫",
         "visits": 1,
@@ -116,7 +114,7 @@ def test_the_language_most_wanted_of_those_gopher_speaks(
         ("es", ["¡Hola, x!", "perro"]),
         ("fr", ["Bonjour, x", "chien"]),
         ("de", ["Hallo, x!", "Hund"]),
-        ("ja", ["こんにちは、xさん!", "犬"]),
+        ("ja", ["こんにちは、xさん！", "犬"]),
     ],
 )
 def test_every_language_has_its_greeting_and_its_animals(

@@ -21,8 +21,6 @@ from wasicloud_lab.providers.keyvalue.fake import FakeRedisStore, open_fake
 from wasicloud_lab.providers.keyvalue.redis import RedisStore
 from wasicloud_lab.providers.page import every
 
-pytest_plugins = ("tests.servers",)
-
 NAMES = st.text(max_size=8) | st.sampled_from([":", "%3A", "a:b", "a*", "[ab]", "a\\", "é🐕"])
 
 

@@ -26,8 +26,6 @@ from wasicloud_lab.providers.keyvalue.redis import RedisStore, open_redis
 from wasicloud_lab.providers.page import every
 from wasicloud_lab.services import Service, Services
 
-pytest_plugins = ("tests.servers",)
-
 ODD = [":", "%", "%3A", "a:b", "a*", "[ab]", "a\\", "^-?", "\0", "é🐕", "x" * 1000]
 NAMES = st.text(max_size=12) | st.sampled_from(ODD)
 

@@ -680,3 +680,31 @@ def test_a_closed_lab_has_closed_what_it_opened() -> None:
         store.get("b", "k")
     with pytest.raises(wl.SwapRefused, match="closed"):
         lab.keyvalue.swap("memory://")
+
+
+# --- guests that watch -------------------------------------------------------------------------------
+
+
+def test_a_guest_that_exports_a_watcher_is_told_whatever_link_it_has(own_lab: wl.Lab, tmp_path: Path) -> None:
+    watcher = own_lab.load("stores-watch")
+    heard: list[Any] = []
+    watcher.call = lambda *arguments, **_: heard.append(arguments[2:])  # type: ignore[method-assign]
+    assert own_lab.keyvalue.watchers
+    own_lab.keyvalue.provider.set("b", "k", b"1")
+    own_lab.keyvalue.swap(f"sqlite:///{(tmp_path / 's.db').as_posix()}", migrate=True)
+    own_lab.load("gopher").get("/")
+    own_lab.keyvalue.provider.delete("b", "k")
+    assert own_lab.keyvalue.watchers.wait(60)
+    assert heard == [("k", b"1"), ("k",)]
+
+    link = own_lab.link(watcher, "wasi:keyvalue", MemoryStore())
+    own_lab.keyvalue.provider.set("b", "elsewhere", b"2")
+    link.provider.set("b", "mine", b"3")
+    assert link.watchers.wait(60)
+    assert heard[2:] == [("mine", b"3")]
+    own_lab.unlink(watcher, "wasi:keyvalue")
+    own_lab.keyvalue.provider.set("b", "again", b"4")
+    assert own_lab.keyvalue.watchers.wait(60)
+    assert heard[3:] == [("again", b"4")]
+    own_lab.unload(watcher)
+    assert not own_lab.keyvalue.watchers

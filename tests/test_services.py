@@ -23,8 +23,6 @@ from wasicloud_lab.errors import ServeError, ToolMissing
 from wasicloud_lab.providers.keyvalue.redis import RedisStore
 from wasicloud_lab.services import Service, Services, free_port, service
 
-pytest_plugins = ("tests.servers",)
-
 
 @pytest.fixture
 def own() -> Iterator[Services]:

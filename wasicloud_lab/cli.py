@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import doctor
+from . import check_provider, doctor
 from .app import App
 from .drawing import world_tree
 from .errors import GuestError, GuestOutOfMemory, GuestTimeout, LabError
@@ -137,6 +137,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=URL",
         help="link this instead of a provider",
     )
+
+    check_provider.add_arguments(command("check-provider", check_provider.run, check_provider.DESCRIPTION))
 
     doctor_command = command(
         "doctor", _doctor, "Show which tools and real services are here, and how to get the others."

@@ -123,9 +123,9 @@ class Lab:
         pool.give_back(pool.take()) if isolation == "reuse" else pool.fill()
         replaced = self.apps.get(app.name)
         self.apps[app.name] = app
+        self.keyvalue.watchers.add(app)  # where it exports a watcher
         if replaced is not None:
-            replaced.close()
-            self._forget_links(replaced)
+            self._let_go(replaced)
         return app
 
     def _component(self, source: str | Path | bytes, name: str | None) -> Component:
@@ -186,8 +186,7 @@ class Lab:
         app = self._app(app)
         if self.apps.get(app.name) is app:
             del self.apps[app.name]
-        app.close()
-        self._forget_links(app)
+        self._let_go(app)
 
     def deploy(
         self,
@@ -284,6 +283,9 @@ class Lab:
             raise
         self._links.append(made)
         app.links[kind.slot] = made
+        if kind is KEYVALUE:
+            self.keyvalue.watchers.remove(app)
+            made.watchers.add(app)
         return made
 
     def unlink(self, app: App | str, import_name: str) -> None:
@@ -304,6 +306,8 @@ class Lab:
             del app.links[kind.slot]
         self._links.remove(own)
         own.close()
+        if kind is KEYVALUE:
+            self.keyvalue.watchers.add(app)
 
     @cached_property
     def services(self) -> Services:
@@ -329,7 +333,9 @@ class Lab:
         link = app.links.get(kind.slot)
         return link if link is not None and link.app is app else None
 
-    def _forget_links(self, app: App) -> None:
+    def _let_go(self, app: App) -> None:
+        self.keyvalue.watchers.remove(app)
+        app.close()
         for link in [link for link in self._links if link.app is app]:
             self._links.remove(link)
             link.close()
@@ -366,8 +372,8 @@ class Lab:
         for server in self._servers:
             server.stop()
         self._servers.clear()
-        for app in self.apps.values():
-            app.close()
+        for app in list(self.apps.values()):
+            self._let_go(app)
         self.apps.clear()
         for link in (self.keyvalue, self.blobstore, *self._links):
             link.close()

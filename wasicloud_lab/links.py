@@ -23,6 +23,7 @@ from .kinds import Kind
 from .migration import Moved
 from .plugs import Pins, Plug
 from .providers.address import masked
+from .watching import Watched, Watchers
 
 #: Seconds that a new provider may take to give a sign of life.
 PATIENCE = 15.0
@@ -36,6 +37,7 @@ class Link:
         name: "keyvalue", or "gopher keyvalue" for the link of one app.
         app: the app it is for; None for one that serves every app of the lab.
         history: each swap, done or refused.
+        watchers: the guests that are told of changes in the key-value store behind this link.
         moved: how far the running migration is; None when none runs.
     """
 
@@ -56,6 +58,7 @@ class Link:
         self.app = app
         self.name = kind.name if app is None else f"{app.name} {kind.name}"
         self.history: list[Swap] = []
+        self.watchers = Watchers()
         self._queue: set[object] = set()
         self.moved: Moved | None = None
         provider, owned = kind.provider(target)
@@ -69,7 +72,11 @@ class Link:
     @property
     def provider(self) -> Any:
         """What is plugged in now: a `KeyValueProvider`, a `BlobstoreProvider` or an `App`."""
-        return self._plug.provider
+        return self.shown(self._plug.provider)
+
+    def shown(self, provider: Any) -> Any:
+        """What requests and Python code get of a provider: it tells of its changes while somebody watches."""
+        return Watched(provider, self.watchers) if self.watchers else provider
 
     @property
     def url(self) -> str | None:
@@ -198,7 +205,7 @@ class Link:
         """
         self._cancelled.clear()
         try:
-            self._answers(self.provider)
+            self._answers(self._plug.provider)
         except LabError as error:
             raise SwapRefused(f"{self.name} can't be linked to {self.summary()}: {error}") from None
 
@@ -258,7 +265,7 @@ class Link:
                     f"{len(self._plug.running)} request(s) under way did not end within {timeout:g} s; "
                     "swap(…, timeout=…) waits longer"
                 )
-            moved: Moved = self.kind.copy(self.provider, plug.provider, told)
+            moved: Moved = self.kind.copy(self._plug.provider, plug.provider, told)
             self._flip(plug)
             return moved
         finally:
@@ -310,6 +317,7 @@ class Link:
         """Lets go of the provider, if the link made it, when its last request has ended."""
         self._closed = True
         self.cancel()
+        self.watchers.close()
         self._retire(self._plug)
 
     def _retire(self, plug: Plug) -> None:

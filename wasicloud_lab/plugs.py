@@ -86,7 +86,7 @@ class Pins:
                 if plug is None:
                     plug = self.plugs[link] = link.enter(self)
                     self._held.append(plug)
-                self.plugs[slot] = plug.provider
+                self.plugs[slot] = link.shown(plug.provider)
         except BaseException:  # Ctrl-C while it waits
             self.release()
             raise

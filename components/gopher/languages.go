@@ -28,7 +28,7 @@ var languages = [...]language{
 		animalNames,
 	},
 	{
-		"zh", "你好,%!", "你最喜欢的动物:%。", "这是第 % 次来访。",
+		"zh", "你好，%！", "你最喜欢的动物：%。", "这是第 % 次来访。",
 		"狗 猫 鸟 鱼 兔子 马 猪 老鼠 狐狸 熊 猫头鹰 螃蟹",
 	},
 	{
@@ -44,7 +44,7 @@ var languages = [...]language{
 		"Hund Katze Vogel Fisch Kaninchen Pferd Schwein Maus Fuchs Bär Eule Krabbe",
 	},
 	{
-		"ja", "こんにちは、%さん!", "好きな動物:%。", "% 回目の訪問です。",
+		"ja", "こんにちは、%さん！", "好きな動物：%。", "% 回目の訪問です。",
 		"犬 猫 鳥 魚 うさぎ 馬 豚 ねずみ きつね 熊 ふくろう かに",
 	},
 }

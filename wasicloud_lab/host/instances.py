@@ -166,11 +166,11 @@ class Instance:
 
     def close(self) -> None:
         """Frees the store. The instance can't be used afterwards; a second call does nothing."""
-        self.broken = True
         if not self._closed:
             self._closed = True
-            self.state.close()
+            self.state.close()  # first: what is dropped here may ask whether the instance ended well
             self._store.close()
+        self.broken = True
 
     def __del__(self) -> None:
         if hasattr(self, "state"):

@@ -277,11 +277,12 @@ def _untag(ty: VariantOf | OptionOf | ResultOf, value: Any) -> tuple[str, Any]:
     if isinstance(value, wc.Variant) and _tagged(ty):
         return value.tag, value.payload
     for tag, part in _cases(ty):
-        if part is None:
-            if value is None:
+        classes = {object} if part is None else _classes(part)
+        if value is None:
+            if object in classes:
                 return tag, None
-        elif value is not None and isinstance(value, tuple(_classes(part))):
-            if isinstance(value, bool) and bool not in _classes(part):
+        elif isinstance(value, tuple(classes - {object})):
+            if isinstance(value, bool) and bool not in classes:
                 continue
             return tag, value
     raise ValueMismatch(f"the binding gave {value!r}, which is none of the cases {[tag for tag, _ in _cases(ty)]}")

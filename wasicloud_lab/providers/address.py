@@ -13,10 +13,10 @@ MASK = "***"
 
 _SECRET = re.compile(
     r"(?:^|_|-)(?:sig|signature|key|accountkey|secret|password|passwd|pwd|token|credential|credentials|sas)$"
-    r"|accountkey|secret|password|token|signature|connectionstring",
+    r"|accountkey|secret|password|token|signature|connection_?string",
     re.I,
 )
-_URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/?#\s@:]*):(?P<password>[^\s@]*)@", re.I)
+_URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/?#\s@:]*):(?P<password>\S*)@", re.I)
 _PAIR = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.-]*)=(?P<value>[^&;\s'\"]+)")
 
 
@@ -70,8 +70,11 @@ class Address:
             parts = urlsplit(text)
             port = parts.port
             pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
-        except ValueError as error:
-            raise ProviderError(f"{masked(text)!r} is not a provider's URL: {masked(str(error))}") from None
+        except ValueError:
+            # Python's own words quote what it stumbled over, which may be half a password.
+            raise ProviderError(
+                f"{masked(text)!r} is not a provider's URL (is something in it not percent-encoded?)"
+            ) from None
         options: dict[str, str] = {}
         for name, value in pairs:
             if name in options:

@@ -33,7 +33,17 @@ from ..nats import (
     login_and_prefix,
 )
 from ..nats_names import bucket_to_nats, key_from_nats, key_to_nats
-from ..nats_streams import Listing, Message, StreamGone, bucket_names, last_message, message_at, page_after, stream_info
+from ..nats_streams import (
+    Listing,
+    Message,
+    StreamGone,
+    bucket_names,
+    is_gone,
+    last_message,
+    message_at,
+    page_after,
+    stream_info,
+)
 from ..page import PAGE, Page
 from .base import KeyValueProvider, add_to_counter, after, ordered_page
 
@@ -248,7 +258,9 @@ class NatsStore(KeyValueProvider):
         marker = await self._session.store(subject, b"", {_OPERATION: "DEL"}, FULL)
         if marker is None:
             self._forget(name)
-            return
+            if await is_gone(self._session, bucket.stream):
+                return
+            raise self._session.late()
         if "error" in marker:
             await self._session.api(f"STREAM.PURGE.{bucket.stream}", {"filter": subject}, {STREAM_NOT_FOUND})
             return

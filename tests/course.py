@@ -1,0 +1,169 @@
+"""What each notebook must show, cell by cell, and wrong answers to its tasks."""
+
+from __future__ import annotations
+
+SHOWS: dict[str, list[tuple[str, str]]] = {
+    "00-start-here": [
+        ("first", "Hello, world, from a Go component!"),
+        ("world", '<svg class="wl-world"'),
+        ("world", "└── wasi:http/incoming-handler@0.2.0"),
+        ("machine", "bundled components: blobby, echo, gopher, hello"),
+        ("machine", "curl"),
+    ],
+    "01-hello-component": [
+        ("load", "Hello, world, from a Go component!"),
+        ("world", '<svg class="wl-world"'),
+        ("wit", "export wasi:http/incoming-handler@0.2.0;"),
+        ("digest", "sha256 "),
+        ("call", "200 text/plain"),
+        ("call", "Hello, Ada, from a Go component!"),
+        ("twin", "Hello, Ada, from a Go component!"),
+        ("twin", "Hello, Ada, from a Rust component!"),
+        ("twin", "same exports: True"),
+        ("twin-world", "hello-rust"),
+        ("client", "Hello, Grace"),
+        ("client", "405 Method Not Allowed · allowed: GET, HEAD"),
+        ("stream", "chunk 4"),
+        ("serve", "serving at http://127.0.0.1:"),
+        ("curl", "HTTP/1.1 200 OK"),
+        ("curl", "Hello, Ada, from a Go component!"),
+        ("stop", "stopped"),
+        ("break", "count 1\ncount 2"),
+        ("trap", "trouble trapped: wasm `unreachable` instruction executed"),
+        ("trap", "guest backtrace (innermost first):\n  0: "),
+        ("trap-next", "count 1"),
+        ("panic", "this is the message of the panic"),
+        ("loop", "GuestTimeout: trouble ran past its deadline of 1 s"),
+        ("memory", "GuestOutOfMemory: trouble wanted more memory than its cap of 64 MiB"),
+        ("silent", "GuestNoResponse: "),
+        ("missing-world", "nothing: traps when called"),
+        ("missing", "GuestTrap: the guest called lab:missing/nowhere@0.1.0#lost, which nothing provides here"),
+        ("interface", "the guest asks: anybody?\n8"),
+        ("interface-world", "lab:missing/nowhere@0.1.0          ← Nowhere"),
+        ("shape", "LinkError: lab:missing/nowhere@0.1.0#lost passes 's' as str, but Crooked takes 's' as bytes"),
+        ("shape", "still there: Nowhere"),
+    ],
+    "02-gopher-and-its-services": [
+        ("world", "wasi:keyvalue/store@0.2.0-draft       ← memory"),
+        ("links", "keyvalue   → memory  (gopher)"),
+        ("links", '<table class="wl-links">'),
+        ("nobody", "redis-cli HSET user:ricochet accept-language en-US animal dog"),
+        ("embedded", "redis://127.0.0.1:"),
+        ("hset", "2\n2\n"),
+        ("greet", "Hello, ricochet!\nYour favourite animal: dog.\nThis is visit number 1."),
+        ("greet", "你最喜欢的动物：猫。"),
+        ("greet", "This is visit number 2."),
+        ("picture", "(    @\\___"),
+        ("inside", "visits          {'mossaka': b'1', 'ricochet': b'3'}"),
+        ("inside", "redis-cli says  3"),
+        ("swap", "embedded Redis at 127.0.0.1"),
+        ("swap", "6 keys, 18 bytes moved"),
+        ("swap", "这是第 2 次来访。"),
+        ("real", "a real redis-server at redis://127.0.0.1:"),
+        ("real", "这是第 3 次来访。"),
+        ("traffic", " greetings, 0 of them failed"),
+        ("history", "moved in"),
+        ("refused", "does not answer (connection refused); is it running?"),
+        ("refused", "still there: 200"),
+        ("down", "503 The key-value store failed: "),
+        ("down", "is switched off (down=True)"),
+        ("down", "200 after "),
+        ("readonly", "503 The key-value store failed: access denied"),
+        ("readonly", "read-only"),
+        ("deploy-plan", "link   greeter → wasi:keyvalue → visits (sqlite:///"),
+        ("deploy", "greeter answers at http://127.0.0.1:"),
+        ("deploy-curl", "Hello, ricochet!"),
+    ],
+    "03-blobby-and-azure": [
+        ("world", "wasi:blobstore/container@0.2.0-draft  ← memory"),
+        ("serve", "serving at http://127.0.0.1:"),
+        ("walk-create", "201\r\nhello, blob  200"),
+        ("walk-update", "200\r\nhello again, blob  200\r\nhello.txt"),
+        ("walk-delete", "204\r\nThere is no hello.txt in default.\r\n404"),
+        ("put", "201 /notes/monday.txt"),
+        ("put", "ünïcode 🐹.txt"),
+        ("where", "ObjectInfo(name='notes/monday.txt', container='default'"),
+        ("folder", "3 objects, 18 bytes moved"),
+        ("folder", "default/notes%2Fmonday.txt"),
+        ("folder-read", "squeak\npurr"),
+        ("stream", "up:   201"),
+        ("stream", "down: 64 MiB"),
+        ("stream", "the same bytes: True"),
+        ("range", "206 bytes 7340028-7340035/67108864"),
+        ("range", "b'\\x00\\x00\\x00\\x06\\x00\\x00\\x00\\x07'"),
+        ("azure", "3 objects, 18 bytes moved"),
+        ("azure-names", "201 I am in ünïcode"),
+        ("digest", "memory → folder"),
+        ("down", "502 The store failed: "),
+        ("down", "after that: purr"),
+        ("compose", "Your favourite animal: cat."),
+        ("compose", "purr"),
+        ("compose-swap", "Hello, files/cats.txt, from a Go component!"),
+        ("compose-links", "gopher handler  → files  (gopher)"),
+    ],
+}
+
+#: Each is told something of its own.
+WRONG: dict[str, dict[str, list[str]]] = {
+    "01-hello-component": {
+        "deadline": [
+            "caught = 'GuestTimeout'",
+            "try:\n    trouble.get('/trap')\nexcept wl.LabError as error:\n    caught = error",
+            "try:\n    trouble.get('/loop')\nexcept wl.LabError as error:\n    caught = error",
+        ],
+        "dice": [
+            "dice = '00000000'",
+            "dice = lab.load('tiny', name='dice')",
+            "dice = lab.load('echo', name='dice')",
+            """
+@wl.interface("wasi:random/random@0.2.0")
+class Ones:
+    def get_random_bytes(self, length: int) -> bytes:
+        return b"\\1" * length
+
+dice = lab.load("echo", name="dice", providers=[Ones()])""",
+            """
+@wl.interface("wasi:random/random@0.2.0")
+class Everywhere:
+    def get_random_bytes(self, length: int) -> bytes:
+        return bytes(length)
+
+    def get_random_u64(self) -> int:
+        return 0
+
+lab.provide(Everywhere())
+dice = lab.load("echo", name="dice")""",
+        ],
+    },
+    "02-gopher-and-its-services": {
+        "user": [
+            "bonjour = 'Bonjour'",
+            "bonjour = gopher.get('/toulouse')",
+            "bonjour = gopher.get('/mossaka')",
+            "lab.keyvalue.provider.set('user:toulouse', 'animal', b'fox')\nbonjour = gopher.get('/toulouse')",
+            "lab.keyvalue.provider.set('user:toulouse', 'accept-language', b'fr')\n"
+            "lab.keyvalue.provider.set('user:toulouse', 'animal', b'dog')\nbonjour = gopher.get('/toulouse')",
+        ],
+        "move": [
+            "pass",
+            "(folder / 'moved.db').touch()",
+            "(folder / 'moved.db').unlink()\nlab.keyvalue.swap(f\"sqlite:///{(folder / 'moved.db').as_posix()}\")",
+            "lab.keyvalue.swap(real_url)\n"
+            "lab.keyvalue.swap(f\"sqlite:///{(folder / 'moved.db').as_posix()}\", migrate=True)\n"
+            "count_before = int(lab.keyvalue.provider.get('visits', 'ricochet'))",
+        ],
+    },
+    "03-blobby-and-azure": {
+        "picture": [
+            "with_picture = '=^.^='",
+            "with_picture = gopher.get('/ada')",
+            "blobby.put('/cat.txt?container=animals', content='=^.^=')",
+        ],
+        "readonly": [
+            "refused = 405",
+            "refused = gopher.put('/files/cats.txt', content='purr')",
+            "refused = gopher.put('/cats.txt', content='purr')",
+            "lab.blobstore.wrap(wl.ReadOnly)\nrefused = gopher.put('/files/cats.txt', content='meow')",
+        ],
+    },
+}
