@@ -29,8 +29,8 @@ UV = .venv/bin/uv pip compile -q pyproject.toml --universal --generate-hashes --
 lock:
 	@.ci/setup lab
 	@.venv/bin/python -m pip install -q uv
-	$(UV) --group build -o requirements.lock
-	$(UV) --group dev -o requirements-dev.lock
+	$(UV) --extra all --group build -o requirements.lock
+	$(UV) --extra all --group dev -o requirements-dev.lock
 
 clean:
 	rm -rf .venv build dist components/build components/target .pytest_cache .mypy_cache .ruff_cache
