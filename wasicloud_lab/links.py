@@ -13,7 +13,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from .app import App
@@ -22,6 +22,7 @@ from .history import Swap, Waits
 from .kinds import Kind
 from .migration import Moved
 from .plugs import Pins, Plug
+from .progress import moving
 from .providers.address import masked
 from .watching import Watched, Watchers
 
@@ -143,7 +144,7 @@ class Link:
             timeout: seconds that requests under way have to end before a migration; it is refused after that.
             read_only: changes through this link are refused.
             names: bucket or container names as guests say them → as they are in the store.
-            progress: told how much has been copied, after each step.
+            progress: told how much has been copied, after each step; without it a long move says so by itself.
 
         Returns:
             what was done; also in `history`.
@@ -265,7 +266,8 @@ class Link:
                     f"{len(self._plug.running)} request(s) under way did not end within {timeout:g} s; "
                     "swap(…, timeout=…) waits longer"
                 )
-            moved: Moved = self.kind.copy(self._plug.provider, plug.provider, told)
+            with moving(self.name, lambda: self.moved) if progress is None else nullcontext():
+                moved: Moved = self.kind.copy(self._plug.provider, plug.provider, told)
             self._flip(plug)
             return moved
         finally:

@@ -1,4 +1,4 @@
-"""Says that a component is being compiled, when that takes long enough to wonder."""
+"""Says what takes long, when it takes long enough to wonder: a compile, a move of data."""
 
 from __future__ import annotations
 
@@ -6,15 +6,31 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-#: Seconds before anything is shown: a small component compiles faster than one reads.
+#: Seconds before anything is shown: most things take less time than reading about them.
 PATIENCE = 0.4
 
 
 @contextlib.contextmanager
 def compiling(name: str, size: int) -> Iterator[None]:
-    """Shows a line that counts the seconds, in a notebook or on a terminal."""
+    """Shows a line that counts the seconds of a compile, in a notebook or on a terminal."""
+    with _counting(
+        lambda: f"compiling {name} ({size / 1e6:.1f} MB), the first time only",
+        lambda seconds: f"compiled {name} in {seconds:.1f} s; the next time it is ready at once",
+    ):
+        yield
+
+
+@contextlib.contextmanager
+def moving(name: str, moved: Callable[[], object]) -> Iterator[None]:
+    """Likewise how far a move of data is; `moved` says it in words."""
+    with _counting(lambda: f"moving {name}: {moved()}", lambda seconds: f"moved {name} in {seconds:.1f} s: {moved()}"):
+        yield
+
+
+@contextlib.contextmanager
+def _counting(now: Callable[[], str], after: Callable[[float], str]) -> Iterator[None]:
     if not _watched():
         yield
         return
@@ -26,20 +42,23 @@ def compiling(name: str, size: int) -> Iterator[None]:
         pause = PATIENCE
         while not done.wait(pause):
             shown.set()
-            _write(
-                f"\rcompiling {name} ({size / 1e6:.1f} MB), the first time only … {time.perf_counter() - started:.0f} s"
-            )
+            _write(f"\r{now()} … {time.perf_counter() - started:.0f} s")
             pause = 1.0
 
-    teller = threading.Thread(target=tell, name="compile progress", daemon=True)
+    teller = threading.Thread(target=tell, name="progress", daemon=True)
     teller.start()
     try:
         yield
-    finally:
+    except BaseException:
         done.set()
         teller.join()
         if shown.is_set():
-            _write(f"\rcompiled {name} in {time.perf_counter() - started:.1f} s; the next time it is ready at once\n")
+            _write("\n")
+        raise
+    done.set()
+    teller.join()
+    if shown.is_set():
+        _write(f"\r{after(time.perf_counter() - started)}\n")
 
 
 def _watched() -> bool:

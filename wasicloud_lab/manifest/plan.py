@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -187,7 +188,7 @@ def _file(application: Application, part: Part) -> Any:
             f"(images={{{part.name!r}: …}}, --image {part.name}=FILE)",
         )
     path = Path(image.removeprefix("file://"))
-    path = path if path.is_absolute() else document.folder / path
+    path = Path(os.path.normpath(path if path.is_absolute() else document.folder / path))
     if not path.is_file():
         raise document.error(place, f"there is no file {path}; build it, or name another with --image {part.name}=FILE")
     return path
