@@ -594,6 +594,14 @@ def test_a_component_answers_for_another(own_lab: wl.Lab, gopher: wl.App) -> Non
         gopher.get("/files/dog.txt")
 
 
+def test_a_component_that_is_loaded_again_is_linked_again(own_lab: wl.Lab, gopher: wl.App) -> None:
+    own_lab.load("blobby", config={"mount": "/files"})
+    own_lab.link(gopher, "wasi:http/incoming-handler", "blobby")
+    assert gopher.get("/files/x").status_code == 404
+    own_lab.load("hello", name="blobby")
+    assert gopher.get("/files/x").text.startswith("Hello")
+
+
 def test_large_bodies_stream_through_both_components(own_lab: wl.Lab, gopher: wl.App) -> None:
     own_lab.link(gopher, "wasi:http/incoming-handler", own_lab.load("blobby", config={"mount": "/files"}, deadline=60))
     chunk = bytes(range(256)) * 1024

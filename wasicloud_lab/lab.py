@@ -125,6 +125,9 @@ class Lab:
         self.apps[app.name] = app
         self.keyvalue.watchers.add(app)  # where it exports a watcher
         if replaced is not None:
+            for link in self._links:
+                if link.kind is HANDLERS and link.provider is replaced and app.handler is not None:
+                    link.swap(app)  # what stood behind another component still does, in its new form
             self._let_go(replaced)
         return app
 
