@@ -75,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure the lab side by side with its peers.")
     parser.add_argument("names", nargs="*", metavar="GROUP", help=f"only these: {', '.join(GROUPS)}")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: under a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: two minutes")
     parser.add_argument(
         "--json", type=Path, metavar="FILE",
         help="JSON goes there, the table to standard output (without it: JSON to standard output, the table to "

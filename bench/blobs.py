@@ -6,6 +6,7 @@ Each measurement of memory is a process of its own, so that its peak is that of 
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -20,6 +21,7 @@ from zlib import crc32
 import httpx
 
 import wasicloud_lab as wl
+from wasicloud_lab.providers.registry import open_blobstore
 from wasicloud_lab.services import Services
 
 from . import peers
@@ -81,8 +83,8 @@ def run(run: Run) -> Group:
     """Measures the group."""
     group = Group(NAME, TITLE)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, Services() as services:
-        stores = [Store("file", "folder", f"file://{Path(folder).resolve().as_posix()}/blobs", "open, read and write")]
-        azurite = url_of(group, "Azure Blob Storage (Azurite)", services.azurite)
+        stores = [Store("file", "folder", (Path(folder).resolve() / "blobs").as_uri(), "open, read and write")]
+        azurite = url_of(group, "Azure Blob Storage (Azurite)", services.azurite, open_blobstore)
         if azurite is not None:
             stores.append(Store("azurite", "Azurite", azurite, "azure-storage-blob"))
         for store in stores:
@@ -268,7 +270,27 @@ def _azure(url: str) -> Iterator[Client]:
         with contextlib.suppress(ResourceExistsError):
             container.create_container()
         with container.get_blob_client("object") as blob:
-            yield Client(
-                lambda pieces, size: blob.upload_blob(iter(pieces), length=size, overwrite=True),
-                lambda: blob.download_blob().chunks(),
-            )
+
+            def up(pieces: Iterable[bytes], size: int) -> None:
+                # It takes an iterator as well, and is three times slower with one.
+                data = b"".join(pieces) if size <= MIB else io.BufferedReader(_Pieces(pieces), MIB)
+                blob.upload_blob(data, length=size, overwrite=True)
+
+            yield Client(up, lambda: blob.download_blob().chunks())
+
+
+class _Pieces(io.RawIOBase):
+    """A file to read, from pieces."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._left = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._left or memoryview(next(self._pieces, b""))
+        count = min(len(buffer), len(data))
+        buffer[:count], self._left = data[:count], data[count:]
+        return count

@@ -25,7 +25,7 @@ class Run:
     """How thorough a run is.
 
     Attributes:
-        quick: fewer and shorter rounds: under a minute in all.
+        quick: fewer and shorter rounds: two minutes in all.
         importtime: whether `startup` shows what the import spends its time on.
     """
 

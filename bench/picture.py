@@ -21,20 +21,22 @@ OURS, PEER, GOOD, BAD, INK = "#1d5fbf", "#b9c0c9", "#2c8a4b", "#c8352b", "#20262
 def draw(path: Path, about: dict[str, Any], groups: Sequence[Group]) -> None:
     """Draws what was measured into a PNG file; a panel without figures says so."""
     pyplot.rcParams.update({"font.size": 20, "axes.titlesize": 22, "text.color": INK, "axes.labelcolor": INK})
-    figure, ((calls, requests), (rates, targets)) = pyplot.subplots(2, 2, figsize=(20, 13), dpi=90)
+    layout: list[Any] = [["calls", "requests"], ["rates", "targets"], ["gets", "targets"]]
+    figure, panels = pyplot.subplot_mosaic(layout, figsize=(20, 20), dpi=90)
     by_name = {group.name: group for group in groups}
-    _calls(calls, by_name.get("hostcall"))
-    _requests(requests, by_name.get("inprocess"))
-    _rates(rates, by_name.get("served"))
-    _targets(targets, groups)
+    _calls(panels["calls"], by_name.get("hostcall"))
+    _requests(panels["requests"], by_name.get("inprocess"))
+    _rates(panels["rates"], by_name.get("served"))
+    _gets(panels["gets"], by_name.get("stores"))
+    _targets(panels["targets"], groups)
     machine = about["machine"]
     figure.text(
-        0.5, 0.012,
+        0.5, 0.008,
         f"{about['date']} · {machine['cpu']}, {machine['cores']} cores · Python {machine['python']} · medians"
         + (" of a quick run" if about["quick"] else ""),
         ha="center", fontsize=15, color="#606872",
     )  # fmt: skip
-    figure.tight_layout(rect=(0, 0.035, 1, 1), h_pad=2.5, w_pad=3)
+    figure.tight_layout(rect=(0, 0.025, 1, 1), h_pad=2.5, w_pad=3)
     figure.savefig(path)
     pyplot.close(figure)
 
@@ -50,6 +52,7 @@ def _bars(axes: Axes, rows: Sequence[tuple[str, float, str, str]]) -> None:
         halo = {"facecolor": "white", "edgecolor": "none", "pad": 1}
         axes.text(value + most * 0.015, place, words, va="center", fontweight=weight, bbox=halo, zorder=3)
     axes.set_xlim(0, most * 1.28)
+    axes.set_ylim(0.5, len(rows) + 0.5)
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
     for side in ("top", "right", "bottom"):
@@ -69,7 +72,10 @@ def _rows(group: Group | None, labels: dict[str, str], suffix: str, unit: str) -
 
 def _title(axes: Axes, words: str, unit: str) -> None:
     axes.set_title(f"{unit}\n", loc="left", fontsize=17, color="#606872", linespacing=0.4)
-    axes.text(0, 1.1, words, transform=axes.transAxes, fontsize=26, fontweight="bold", va="bottom")
+    axes.annotate(
+        words, (0, 1), (0, 36), xycoords="axes fraction", textcoords="offset points",
+        fontsize=26, fontweight="bold", va="bottom",
+    )  # fmt: skip
 
 
 def _empty(axes: Axes, title: tuple[str, str]) -> None:
@@ -124,12 +130,37 @@ def _rates(axes: Axes, group: Group | None) -> None:
     return None
 
 
+def _gets(axes: Axes, group: Group | None) -> None:
+    title = "A guest gets 20 bytes", "µs, and by the store's own client (grey), less is better"
+    stores = {"memory": "memory", "sqlite": "SQLite", "fakeredis": "fakeredis", "redis": "Redis", "nats": "NATS"}
+    rows = []
+    for key, label in stores.items():
+        guest = group.figure(f"{key}_guest") if group else None
+        client = group.figure(f"{key}_client") if group else None
+        if guest and client:
+            rows.append((label, guest.value, OURS, number(guest.value, "µs")))
+            rows.append(("", client.value, PEER, number(client.value, "µs")))
+    if not rows:
+        return _empty(axes, title)
+    _bars(axes, rows)
+    _title(axes, *title)
+    return None
+
+
 #: Short words for the targets.
 SHORT = {
     "hostcall.empty": "empty host call", "hostcall.get": "20-byte get", "inprocess.tiny": "tiny in-process",
     "inprocess.hello": "Go over tiny", "inprocess.hello-rust": "Rust over tiny", "served.jco": "served, as jco",
     "bodies.inprocess": "1 MiB echo", "bodies.served": "1 MiB echo, served", "memory.inprocess": "memory flat",
     "memory.served": "memory flat, served", "startup.load": "load", "startup.import": "import",
+    "stores.get": "get, the lab's share", "stores.gopher": "get by gopher", "swaps.pause": "pause of a swap",
+    "swaps.migration": "10,000 keys moved", "swaps.lost": "keys lost in it", "swaps.without_failed": "swaps: failures",
+    "swaps.without_counter": "swaps: miscounted", "swaps.migration_failed": "to Redis: failures",
+    "swaps.migration_counter": "to Redis: miscounted", "swaps.around_failed": "all stores: failures",
+    "swaps.around_counter": "all stores: miscounted", "blobs.file_memory": "64 MiB, folder: memory",
+    "blobs.azurite_memory": "64 MiB, Azurite: memory", "blobs.file_up": "1 MiB up, folder",
+    "blobs.file_down": "1 MiB down, folder", "blobs.azurite_up": "1 MiB up, Azurite",
+    "blobs.azurite_down": "1 MiB down, Azurite",
 }  # fmt: skip
 
 

@@ -118,13 +118,15 @@ def number(value: float, unit: str) -> str:
     """A number with as many digits as say something."""
     if unit == "of stock":
         return f"{value:.3f}"
+    if not value:
+        return "0"
     if unit == "requests/s" or abs(value) >= 1000:
         return f"{value:,.0f}"
     if abs(value) >= 100:
         return f"{value:.0f}"
     if abs(value) >= 10:
         return f"{value:.1f}"
-    return f"{value:.2f}" if abs(value) >= 0.1 or not value else f"{value:.3f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"
 
 
 def table(about: dict[str, Any], groups: Sequence[Group]) -> str:
@@ -155,7 +157,7 @@ def _lines(about: dict[str, Any], groups: Sequence[Group]) -> Iterator[str]:
             sign = "≤" if target.relation == "<=" else "≥"
             yield (
                 f"  {'met   ' if target.met else 'UNMET '} {target.text}: {number(target.value, target.unit)} "
-                f"{sign} {number(target.limit, target.unit)} {target.unit}"
+                f"{sign} {number(target.limit, target.unit)} {target.unit}".rstrip()
             )
         for gap in group.gaps:
             yield f"  not measured: {gap.what}: {gap.how}"
