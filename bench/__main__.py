@@ -25,6 +25,7 @@ from . import (
     peers,
     report,
     served,
+    sidecars,
     startup,
     stores,
     swaps,
@@ -32,7 +33,20 @@ from . import (
 
 GROUPS: dict[str, ModuleType] = {
     module.NAME: module
-    for module in (hostcall, inprocess, parts, served, bodies, memory, startup, instances, stores, swaps, blobs)
+    for module in (
+        hostcall,
+        inprocess,
+        parts,
+        served,
+        bodies,
+        memory,
+        startup,
+        instances,
+        stores,
+        swaps,
+        blobs,
+        sidecars,
+    )
 }
 
 

@@ -101,6 +101,30 @@ SHOWS: dict[str, list[tuple[str, str]]] = {
         ("compose-swap", "Hello, files/cats.txt, from a Go component!"),
         ("compose-links", "gopher handler  → files  (gopher)"),
     ],
+    "06-write-your-own-provider": [
+        ("four", "<JSON file store.json>"),
+        ("plug", "Your favourite animal: fox."),
+        ("plug", "JSON file store.json"),
+        ("plug-file", '"ada": "1"'),
+        ("move", "memory → JSON file store.json, 1 key, 3 bytes moved"),
+        ("suite", "2 of 3 checks passed"),
+        ("suite", "✗ foreign-cursors"),
+        ("pages", "3 of 3 checks passed"),
+        ("errors", "503 The key-value store failed: JSON file sundays.json is closed on Sundays"),
+    ],
+    "07-write-your-own-interface": [
+        ("component", "import acme:greet/translator@0.1.0;"),
+        ("nobody", "which nothing provides here"),
+        ("serve", "hello  fr   bonjour\ndog    de   Hund\nhello  tlh  hello"),
+        ("serve-world", "← a dictionary of 4 words"),
+        ("swap", "olleh\nbonjour"),
+        ("fit", "with 2 argument(s) (text, language), but Forgetful has translate(text: str)"),
+        ("versions", "Newer serves acme:greet/translator@0.2.0, but greeter imports acme:greet/translator@0.1.0"),
+        ("versions-patch", "HALLO"),
+        ("resources", "b'stressed'"),
+        ("resources", "the guest was told: Variant(tag='access-denied', value=None)"),
+        ("resources", "riddles are not for changing"),
+    ],
 }
 
 #: Each is told something of its own.
@@ -164,6 +188,60 @@ dice = lab.load("echo", name="dice")""",
             "refused = gopher.put('/files/cats.txt', content='purr')",
             "refused = gopher.put('/cats.txt', content='purr')",
             "lab.blobstore.wrap(wl.ReadOnly)\nrefused = gopher.put('/files/cats.txt', content='meow')",
+        ],
+    },
+    "06-write-your-own-provider": {
+        "upper": [
+            "remembering = []",
+            "remembering = Paged(folder / 'a.json')",
+            "class Numb(Paged):\n    graveyard = []\n\n    def delete(self, bucket, key):\n        pass\n\n\n"
+            "remembering = Numb(folder / 'b.json')",
+            "class Blank(Paged):\n    graveyard = []\n\n\nremembering = Blank(folder / 'c.json')",
+            """
+class Eager(Paged):
+    def __init__(self, path):
+        super().__init__(path)
+        self.graveyard = []
+
+    def delete(self, bucket, key):
+        self.graveyard.append((bucket, key))
+        super().delete(bucket, key)
+
+remembering = Eager(folder / "d.json")""",
+        ],
+        "buckets": [
+            "movable = 'house'",
+            "movable = Paged(folder / 'e.json')",
+            """
+class Hoarder(Paged):
+    def buckets(self, cursor=None, limit=1000):
+        return Page(sorted(self.data), None)
+
+movable = Hoarder(folder / "f.json")""",
+        ],
+    },
+    "07-write-your-own-interface": {
+        "polite": [
+            "polite = greeter.call('greet', 'dog', 'fr')",
+            "lab.provide(Dictionary())\npolite = greeter.call('greet', 'dog', 'fr')",
+            "polite = 'chien, s\\'il vous plaît'",
+            "polite = 'chien, please'",
+        ],
+        "count": [
+            "counting = Dictionary",
+            "counting = Dictionary()",
+            """
+@wl.interface("acme:greet/translator@0.1.0")
+class Counter(Dictionary):
+    def __init__(self):
+        self.asked = {}
+
+    def translate(self, text: str, language: str) -> str:
+        self.asked[language] = self.asked.get(language, 0) + 1
+        return super().translate(text, language)
+
+counting = Counter()""",
+            "lab.provide(counting)\ngreeter.call('greet', 'hello', 'fr')",
         ],
     },
 }

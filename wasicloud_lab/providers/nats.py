@@ -15,8 +15,7 @@ import threading
 import weakref
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import islice
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -24,100 +23,35 @@ from nats.errors import Error, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeout
 
 from ..errors import Denied, ProviderError, TooLarge, Unavailable
-from .address import Address, masked, seconds
-from .nats_names import PREFIX_LIMIT, bucket_to_nats
+from .address import masked
+from .nats_login import Login
 
 _T = TypeVar("_T")
-_R = TypeVar("_R")
-
-#: Requests under way at a time for one call.
-SLICE = 64
 
 #: Bytes of a message kept for its headers, of which the long one is the subject when the server sends it back.
 HEADER_ROOM = 8192
 
-#: A server that shuts down lets go of its streams first and of its connections a moment later, in seconds: what it
-#: says in between, that there is no such stream, is asked again after this time.
-LAST_WORDS = 0.1
+#: A server that shuts down ends JetStream first and its connections a moment later, in seconds: that it has no
+#: JetStream counts only when it still says so after this time.
+_LAST_WORDS = 0.1
 
 #: JetStream's error numbers that callers expect now and then.
 STREAM_NOT_FOUND = 10059
 STREAM_NAME_IN_USE = 10058
 MESSAGE_NOT_FOUND = 10037
 WRONG_REVISION = frozenset({10071, 10164})
-FULL = frozenset({10002, 10023, 10028, 10047, 10077})
 
+_NOT_THERE = frozenset({STREAM_NOT_FOUND, MESSAGE_NOT_FOUND})
 _TOO_LARGE = 10054
+_FULL = frozenset({10002, 10023, 10028, 10047, 10077})
 _DISABLED = frozenset({10035, 10039, 10076})
 
-
-class Login(NamedTuple):
-    """Where the server is, how to get in, and how long to wait. `str` and `repr` show no secret."""
-
-    host: str = "localhost"
-    port: int = 4222
-    user: str | None = None
-    password: str | None = None
-    token: str | None = None
-    timeout: float = 5.0
-
-    def __str__(self) -> str:
-        return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
-
-    def __repr__(self) -> str:
-        return f"Login({str(self)!r})"
+#: What stands for the answer where nobody listens to JetStream's API.
+_NO_JETSTREAM = {"error": {"code": 503, "err_code": 10076}}
 
 
-def login_and_prefix(address: Address) -> tuple[Login, str]:
-    """What a `nats://` URL says: `nats://[user:password@|token@]host[:4222][?timeout=5&prefix=…]`.
-
-    Raises:
-        ProviderError: it says something else too.
-    """
-    if address.scheme != "nats":
-        raise ProviderError(f"{address} is not NATS's; wanted nats://HOST:PORT")
-    options = address.take(timeout="5", prefix="")
-    if address.path not in ("", "/"):
-        raise ProviderError(f"{address}: a NATS server has no path; for names of your own say ?prefix=…")
-    token = address.user if address.password is None else None
-    user = None if token else address.user
-    host, port = address.host or "localhost", address.port or 4222
-    login = Login(host, port, user, address.password, token, seconds(address, options["timeout"]))
-    return login, _checked_prefix(options["prefix"] or "")
-
-
-def _checked_prefix(prefix: str) -> str:
-    """
-    Raises:
-        ProviderError: a bucket in NATS can't begin with this.
-    """
-    if prefix and (bucket_to_nats(prefix)[0] != prefix or len(prefix) > PREFIX_LIMIT):
-        raise ProviderError(
-            f"the prefix {prefix!r} can't begin a bucket's name in NATS: "
-            f"wanted at most {PREFIX_LIMIT} of A-Z a-z 0-9 _ -"
-        )
-    return prefix
-
-
-async def all_of(work: Iterable[Coroutine[Any, Any, _R]]) -> list[_R]:
-    """The answers of requests made at once, in their order. When one fails, it is raised after all have ended.
-
-    A request that went on behind its caller's back could undo what the caller does about the failure.
-    """
-    answers = await asyncio.gather(*work, return_exceptions=True)
-    good = [answer for answer in answers if not isinstance(answer, BaseException)]
-    if len(good) < len(answers):
-        raise next(answer for answer in answers if isinstance(answer, BaseException))
-    return good
-
-
-async def in_slices(work: Iterable[Coroutine[Any, Any, _R]], size: int = SLICE) -> list[_R]:
-    """As `all_of` for many requests, `size` of them under way at a time."""
-    left = iter(work)
-    answers: list[_R] = []
-    while some := list(islice(left, size)):
-        answers += await all_of(some)
-    return answers
+class NoRoom(ProviderError):
+    """The server, or one of its streams, takes no more."""
 
 
 class Session:
@@ -302,13 +236,27 @@ class Session:
             ProviderError: JetStream is not enabled, or it refuses.
         """
         payload = json.dumps(body).encode() if body else b""
-        answer = await self.request(f"$JS.API.{verb}", payload)
-        if answer is None:
-            await asyncio.sleep(LAST_WORDS)
-            answer = await self.request(f"$JS.API.{verb}", payload)
-        if answer is None:
-            raise self._disabled()
-        return self._checked(json.loads(answer.data), expect)
+        answer = await self._answer(verb, payload)
+        code = (answer.get("error") or {}).get("err_code")
+        if code in _DISABLED:
+            await asyncio.sleep(_LAST_WORDS)
+            answer = await self._answer(verb, payload)
+        elif code in _NOT_THERE:
+            # A server that shuts down says so of streams that it has let go of. By then it has ended JetStream, and
+            # whatever is asked next gets another answer.
+            answer = await self._answer(verb, payload)
+        return self._checked(answer, expect)
+
+    async def _answer(self, verb: str, payload: bytes) -> dict[str, Any]:
+        message = await self.request(f"$JS.API.{verb}", payload)
+        answer: dict[str, Any] = _NO_JETSTREAM if message is None else json.loads(message.data)
+        return answer
+
+    async def tell(self, subject: str) -> None:
+        """Sends a request whose answer nobody waits for; nothing where there is no connection now."""
+        if self._client is not None and self._client.is_connected:
+            with suppress(Error, OSError):
+                await self._client.publish(subject, reply=self._client.new_inbox())
 
     async def store(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, expect: Iterable[int] = ()
@@ -326,9 +274,10 @@ class Session:
             raise self._disabled()
         if code == _TOO_LARGE:
             raise TooLarge(f"{self} does not take a message of that size: {text}")
-        if code in FULL:
-            raise ProviderError(
-                f"{self} is full: {text}; delete something, or give JetStream more room (max_file in its configuration)"
+        if code in _FULL:
+            raise NoRoom(
+                f"{self} is full: {text}; give JetStream more room (max_file_store in its configuration), or delete "
+                "something: servers older than 2.10 count what was deleted until they are started again"
             )
         if error.get("code") == 503:
             raise Unavailable(f"{self} can't answer now: {text}; try again")
@@ -351,7 +300,8 @@ class NatsConnection:
 
     def __init__(self, login: Login) -> None:
         self.session = Session(login)
-        self._lock = threading.Lock()
+        # Reentrant, as a reading that the garbage collector ends comes here from wherever its thread is just now.
+        self._lock = threading.RLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: weakref.finalize[..., NatsConnection] | None = None
         self._closed = False
@@ -386,7 +336,7 @@ class NatsConnection:
         loop = asyncio.new_event_loop()
         # What the client's own tasks end with reaches callers by another way; a notebook's stderr is not the place.
         loop.set_exception_handler(lambda _loop, _context: None)
-        thread = threading.Thread(target=loop.run_forever, name=f"nats {self.session.login}", daemon=True)
+        thread = threading.Thread(target=_live, args=(loop,), name=f"nats {self.session.login}", daemon=True)
         thread.start()
         self._loop = loop
         # Also when nobody calls close: a provider that is dropped, the end of the process.
@@ -402,17 +352,26 @@ class NatsConnection:
             end()
 
 
+def _live(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
+
+
 def _stop(session: Session, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     async def shut() -> None:
-        await session.close()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
+        try:
+            with suppress(Exception):
+                await asyncio.wait_for(session.close(), session.login.timeout)
+            rest = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+        finally:
+            loop.call_soon(loop.stop)  # after those who wait for what has just ended have heard of it
 
-    with suppress(Exception):
-        asyncio.run_coroutine_threadsafe(shut(), loop).result(session.login.timeout)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(session.login.timeout)
-    if not thread.is_alive():
-        loop.close()
+    asyncio.run_coroutine_threadsafe(shut(), loop)
+    # The garbage collector may find a dropped provider in any thread, this one's too.
+    if thread is not threading.current_thread():
+        thread.join(2 * session.login.timeout)

@@ -15,14 +15,15 @@ from nats.errors import Error
 
 from ..errors import ProviderError, Unavailable
 from .keyvalue.base import after, ordered_page
-from .nats import LAST_WORDS, MESSAGE_NOT_FOUND, STREAM_NOT_FOUND, Session, in_slices
+from .nats import MESSAGE_NOT_FOUND, STREAM_NOT_FOUND, Session
 from .nats_names import bucket_from_nats, bucket_is_hash
+from .nats_work import Turn, in_slices
 from .page import Page
 
 #: How long a server keeps a consumer that nobody pulls from, in seconds; one idle for half of it is made anew.
-CONSUMER_LIFE = 300.0
+_CONSUMER_LIFE = 300.0
 
-#: How long a pull waits for messages that may have gone, in seconds.
+#: How long a server looks for the messages of a pull, in seconds.
 PULL_WAIT = 0.5
 
 #: Messages asked for at a time where only names matter.
@@ -99,9 +100,9 @@ async def _message(session: Session, stream: str, which: str | dict[str, Any], d
     if reply is None:
         raise session.late()
     headers = reply.headers or {}
-    if headers.get("Status") == "404":
-        return None
     if "Nats-Sequence" not in headers:
+        if headers.get("Status") == "404":
+            return None
         raise ProviderError(f"{session} could not send the message: {headers.get('Description', 'no reason given')}")
     return Message(
         headers["Nats-Subject"], reply.data, headers, int(headers["Nats-Sequence"]), headers["Nats-Time-Stamp"]
@@ -127,10 +128,7 @@ def page_after(names: list[str], cursor: str | None, limit: int) -> Page[str]:
 
 
 async def is_gone(session: Session, stream: str) -> bool:
-    """Whether a stream that was there is there no more, and not only its server about to be."""
-    if await stream_info(session, stream) is not None:
-        return False
-    await asyncio.sleep(LAST_WORDS)
+    """Whether a stream that was there is there no more."""
     return await stream_info(session, stream) is None
 
 
@@ -144,6 +142,8 @@ async def stream_names(session: Session, prefix: str) -> list[str]:
         names += [name for name in page if name.startswith(prefix)]
         offset += len(page)
         if not page or offset >= answer["total"]:
+            # Asked for what follows, a server that has begun to shut down, and left out streams, answers no more so.
+            await session.api("STREAM.NAMES", {"offset": offset})
             return names
 
 
@@ -161,126 +161,169 @@ async def bucket_names(session: Session, beginning: str) -> list[str]:
     return sorted(name for name in names if name is not None)
 
 
-class Consumer:
-    """Messages of a stream from a place on, pulled a batch at a time.
-
-    Attributes:
-        pending: how many there were when it was made.
-    """
-
-    def __init__(self, session: Session, stream: str, name: str, pending: int) -> None:
-        self._session = session
-        self._stream = stream
-        self._name = name
-        self.pending = pending
-
-    @classmethod
-    async def make(
-        cls, session: Session, stream: str, subject: str, start: int, headers_only: bool = False
-    ) -> Consumer:
-        """
-        Raises:
-            StreamGone: there is no such stream.
-        """
-        config = {
-            "deliver_policy": "by_start_sequence",
-            "opt_start_seq": max(1, start),
-            "filter_subject": subject,
-            "ack_policy": "none",
-            "replay_policy": "instant",
-            "headers_only": headers_only,
-            "inactive_threshold": int(CONSUMER_LIFE * _NANO),
-            "mem_storage": True,
-            "num_replicas": 1,
-        }
-        made = await session.api(
-            f"CONSUMER.CREATE.{stream}", {"stream_name": stream, "config": config}, {STREAM_NOT_FOUND}
-        )
-        if "error" in made:
-            raise StreamGone
-        return cls(session, stream, made["name"], made["num_pending"])
-
-    async def pull(self, batch: int) -> list[Msg]:
-        """At most so many messages; fewer when there are no more now, or none came for a while."""
-        client = await self._session.client()
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-        messages: list[Msg] = []
-
-        async def take(message: Msg) -> None:
-            if not message.data and message.headers and "Status" in message.headers:
-                last = True
-            else:
-                messages.append(message)
-                last = len(messages) == batch or not _pending(message)
-            if last and not done.done():
-                done.set_result(None)
-
-        inbox = client.new_inbox()
-        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._name}"
-        # Not "no wait": of messages that were purged since, the server still thinks that they come, and would wait on.
-        wanted = json.dumps({"batch": batch, "expires": int(PULL_WAIT * _NANO)}).encode()
-        with self._session.under_way(subject):
-            subscription = await client.subscribe(inbox, cb=take)
-            try:
-                await client.publish(subject, wanted, reply=inbox)
-                await asyncio.wait_for(done, self._session.login.timeout)
-            finally:
-                with suppress(Error):
-                    await subscription.unsubscribe()
-        return messages
-
-    async def delete(self) -> None:
-        """Lets go of it; one that is gone is no error."""
-        await self._session.request(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._name}")
-
-
-async def every_message(
-    session: Session, stream: str, subject: str, start: int, headers_only: bool
-) -> AsyncIterator[Msg]:
-    """All messages of a subject from a place in the stream on, in their order.
+async def next_place(session: Session, stream: str, subject: str, start: int) -> int | None:
+    """The place of the first message at `start` or later whose subject fits; None if there is none.
 
     Raises:
         StreamGone: there is no such stream.
     """
-    fruitless = 0
-    while True:
-        consumer = await Consumer.make(session, stream, subject, start, headers_only)
-        try:
-            left = consumer.pending
-            while left > 0:
-                messages = await consumer.pull(min(left, _NAMES_AT_A_TIME))
-                if not messages:
-                    break
-                for message in messages:
-                    yield message
-                start = sequence(messages[-1]) + 1
-                fruitless = 0
-                left = min(left - len(messages), _pending(messages[-1]))
-        finally:
-            await consumer.delete()
-        if left <= 0:
+    which = {"seq": start, "next_by_subj": subject}
+    answer = await session.api(f"STREAM.MSG.GET.{stream}", which, {MESSAGE_NOT_FOUND, STREAM_NOT_FOUND})
+    if "error" not in answer:
+        return int(answer["message"]["seq"])
+    if answer["error"]["err_code"] == STREAM_NOT_FOUND:
+        raise StreamGone
+    return None
+
+
+class Consumer:
+    """Messages of a stream from a place on, pulled a batch at a time.
+
+    The server keeps something for it, which goes with the connection or after a while: then it is made anew.
+
+    Attributes:
+        place: where the next message is looked for.
+        pending: how many there were from there on when the server was last asked, as it counts: it counts too many
+            where some were removed meanwhile.
+    """
+
+    def __init__(self, session: Session, stream: str, subject: str, start: int, headers_only: bool = False) -> None:
+        self.place = max(1, start)
+        self.pending = 0
+        self._session = session
+        self._stream = stream
+        self._subject = subject
+        self._headers_only = headers_only
+        self._name = ""
+        self._epoch = 0
+        self._used = 0.0
+
+    async def open(self) -> bool:
+        """Makes what the server keeps, unless it is there; answers whether it was made.
+
+        Raises:
+            StreamGone: there is no such stream.
+        """
+        idle = asyncio.get_running_loop().time() - self._used
+        # One that is gone does not answer.
+        if self._name and self._epoch == self._session.epoch and idle < _CONSUMER_LIFE / 2:
+            return False
+        config = {
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": self.place,
+            "filter_subject": self._subject,
+            "ack_policy": "none",
+            "replay_policy": "instant",
+            "headers_only": self._headers_only,
+            "inactive_threshold": int(_CONSUMER_LIFE * _NANO),
+            "mem_storage": True,
+            "num_replicas": 1,
+        }
+        made = await self._session.api(
+            f"CONSUMER.CREATE.{self._stream}", {"stream_name": self._stream, "config": config}, {STREAM_NOT_FOUND}
+        )
+        if "error" in made:
+            raise StreamGone
+        self._name, self.pending = made["name"], made["num_pending"]
+        self._epoch, self._used = self._session.epoch, asyncio.get_running_loop().time()
+        return True
+
+    async def pull(self, batch: int) -> list[Msg]:
+        """At most so many messages; fewer when there are no more now, or when they come slowly.
+
+        Raises:
+            StreamGone: there is no such stream.
+        """
+        await self.open()
+        client = await self._session.client()
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        messages: list[Msg] = []
+
+        async def take(message: Msg) -> None:
+            if done.done():
+                return
+            if not message.reply:  # not of the stream: a word of the server's
+                done.set_result((message.headers or {}).get("Status") in ("404", "408"))
+                return
+            messages.append(message)
+            if len(messages) == batch:
+                done.set_result(True)
+
+        inbox = client.new_inbox()
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self._name}"
+        # "No wait", and yet with a time: the answer ends where the messages do, and where the server counts messages
+        # that were removed, it ends then.
+        wanted = json.dumps({"batch": batch, "expires": int(PULL_WAIT * _NANO), "no_wait": True}).encode()
+        with self._session.under_way(subject):
+            subscription = await client.subscribe(inbox, cb=take)
+            try:
+                await client.publish(subject, wanted, reply=inbox)
+                seen = -1
+                # A busy server that finds its time up with a message in hand says nothing (2.9 does so).
+                while not done.done() and len(messages) > seen:
+                    seen = len(messages)
+                    await asyncio.wait([done], timeout=min(2 * PULL_WAIT, self._session.login.timeout))
+            finally:
+                with suppress(Error):
+                    await subscription.unsubscribe()
+        if messages:
+            self.place = sequence(messages[-1]) + 1
+        self._used = asyncio.get_running_loop().time()
+        if not done.done() or not done.result():
+            await self.close()  # what was on its way is lost, and the server would not send it again
+        return messages
+
+    async def close(self) -> None:
+        """Lets go of what the server keeps."""
+        name, self._name = self._name, ""
+        if not name or self._epoch != self._session.epoch:
             return
-        # Those that were to come are gone, or the server is slow: a new consumer knows.
-        fruitless += 1
-        if fruitless * PULL_WAIT >= session.login.timeout:
-            raise session.late()
+        await self._session.tell(f"$JS.API.CONSUMER.DELETE.{self._stream}.{name}")
+
+
+async def every_message(
+    session: Session, stream: str, subject: str, start: int, last: int, headers_only: bool
+) -> AsyncIterator[Msg]:
+    """All messages of a subject between two places in the stream, both included, in their order.
+
+    Raises:
+        StreamGone: there is no such stream.
+    """
+    consumer = Consumer(session, stream, subject, start, headers_only)
+    clock = asyncio.get_running_loop().time
+    try:
+        await consumer.open()
+        patience = clock() + session.login.timeout
+        # A pull where the server counts none would wait for nothing.
+        come = consumer.pending > 0
+        while consumer.place <= last:
+            messages = await consumer.pull(_NAMES_AT_A_TIME) if come else []
+            for message in messages:
+                if sequence(message) > last:
+                    return
+                yield message
+            if messages:
+                patience = clock() + session.login.timeout
+            if len(messages) < _NAMES_AT_A_TIME:
+                # Were these all, or is the server slow? Its counts don't say, and its silence neither.
+                following = await next_place(session, stream, subject, consumer.place)
+                if following is None or following > last:
+                    return
+                if clock() > patience:
+                    raise session.late()
+            come = True
+    finally:
+        await consumer.close()
 
 
 def sequence(message: Msg) -> int:
-    """The place of a pulled message in its stream, which its reply subject says."""
-    parts = message.reply.split(".")
-    return int(parts[5] if len(parts) == 9 else parts[7])
-
-
-def _pending(message: Msg) -> int:
-    """How many messages follow a pulled one, as its reply subject says.
+    """The place of a pulled message in its stream, as its reply subject says.
 
     That is `$JS.ACK.stream.consumer.delivered.seq.consumer-seq.time.pending`, and from newer servers
     `$JS.ACK.domain.account.stream.consumer.delivered.seq.consumer-seq.time.pending.token`.
     """
     parts = message.reply.split(".")
-    return int(parts[8] if len(parts) == 9 else parts[10])
+    return int(parts[5] if len(parts) == 9 else parts[7])
 
 
 class Listing:
@@ -302,8 +345,8 @@ class Listing:
         self._headers_only = headers_only
         self._created = ""
         self._seen = 0
-        self._marked: dict[str, int] = {}
-        self._lock = asyncio.Lock()
+        self._marked: set[str] = set()
+        self._turn = Turn()
 
     async def subjects(self, session: Session, stream: str) -> list[str]:
         """In no order.
@@ -311,25 +354,26 @@ class Listing:
         Raises:
             StreamGone: there is no such stream.
         """
-        async with self._lock:
-            found: list[str] = []
-            offset = 0
-            while True:
-                info = await stream_info(session, stream, subjects_filter=self._pattern, offset=offset)
-                if info is None:
-                    raise StreamGone
-                page = info["state"].get("subjects") or {}
-                found += page
-                offset += len(page)
-                if not page or offset >= info.get("total", 0):
-                    break
+        async with self._turn.taken():
+            info = await self._ask(session, stream, 0)
+            found = list(info["state"].get("subjects") or {})
+            more = len(found)
+            while more and len(found) < info.get("total", 0):
+                page = await self._ask(session, stream, len(found))
+                more = len(page["state"].get("subjects") or {})
+                found += page["state"].get("subjects") or {}
             await self._learn(session, stream, info["created"], info["state"]["last_seq"])
             if not self._marked:
                 return found
-            # A marker that was taken away is forgotten, but not one that came after the subjects were asked for.
-            there, last = set(found), info["state"]["last_seq"]
-            self._marked = {name: seq for name, seq in self._marked.items() if name in there or seq > last}
+            # A marker that was taken away is forgotten. None here came after the subjects were asked for.
+            self._marked.intersection_update(found)
             return [subject for subject in found if subject not in self._marked]
+
+    async def _ask(self, session: Session, stream: str, offset: int) -> dict[str, Any]:
+        info = await stream_info(session, stream, subjects_filter=self._pattern, offset=offset)
+        if info is None:
+            raise StreamGone
+        return info
 
     async def _learn(self, session: Session, stream: str, created: str, last: int) -> None:
         if created != self._created or last < self._seen:
@@ -337,11 +381,11 @@ class Listing:
             self._marked.clear()
         if last == self._seen:
             return
-        async for message in every_message(session, stream, self._pattern, self._seen + 1, self._headers_only):
-            seq = sequence(message)
+        # Not beyond that place: a later marker's subject may not be among those asked for, and the marker would be
+        # forgotten as one that was taken away.
+        async for message in every_message(session, stream, self._pattern, self._seen + 1, last, self._headers_only):
             if self._is_marker(message):
-                self._marked[message.subject] = seq
+                self._marked.add(message.subject)
             else:
-                self._marked.pop(message.subject, None)
-            last = max(last, seq)
+                self._marked.discard(message.subject)
         self._seen = last

@@ -15,12 +15,15 @@ from typing import Any
 
 from ...errors import NotFound, ProviderError
 from ..address import Address
-from ..nats import STREAM_NAME_IN_USE, STREAM_NOT_FOUND, NatsConnection, in_slices, login_and_prefix
+from ..nats import STREAM_NAME_IN_USE, STREAM_NOT_FOUND, NatsConnection
+from ..nats_login import login_and_prefix
 from ..nats_names import bucket_to_nats, object_from_nats
 from ..nats_streams import Listing, StreamGone, bucket_names, page_after, stream_info
+from ..nats_work import in_slices
 from ..page import PAGE, Page
 from .base import BlobstoreProvider, ContainerInfo, ObjectInfo, Writer
-from .nats_objects import ChunkReader, NatsWriter, Place, Stored, delete_object, is_marker, stored_object
+from .nats_objects import ChunkReader, Place, Stored, delete_object, is_marker, stored_object
+from .nats_writer import NatsWriter
 
 #: Containers whose markers of deletion are remembered.
 _REMEMBERED = 10_000

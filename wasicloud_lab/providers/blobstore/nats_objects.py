@@ -9,28 +9,24 @@ sees that it went away.
 from __future__ import annotations
 
 import asyncio
-import base64
-import concurrent.futures
-import hashlib
 import json
-import secrets
 from contextlib import suppress
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 from nats.aio.msg import Msg
 
-from ...errors import NotFound, ProviderError, Unavailable
-from ..nats import HEADER_ROOM, STREAM_NOT_FOUND, WRONG_REVISION, NatsConnection, Session, all_of
+from ...errors import NotFound, ProviderError
+from ..nats import STREAM_NOT_FOUND, WRONG_REVISION, NoRoom, Session
 from ..nats_names import object_to_nats
-from ..nats_streams import CONSUMER_LIFE, PULL_WAIT, Consumer, StreamGone, is_gone, last_message, sequence, stream_info
-from .base import CHUNK, Writer
+from ..nats_streams import Consumer, StreamGone, is_gone, last_message, stream_info
+from .base import CHUNK
 
 #: Bytes of a chunk in the store: what NATS's own clients write.
-_STORED_CHUNK = 128 * 1024
+STORED_CHUNK = 128 * 1024
 
 #: Said in an object's metadata: each chunk but the last is of full size, so that a range can begin in the middle.
-_EVEN = ("wasicloud-lab-chunks", "even")
+EVEN = ("wasicloud-lab-chunks", "even")
 
 
 class Place(NamedTuple):
@@ -126,14 +122,17 @@ async def delete_object(session: Session, place: Place, name: str) -> None:
         found = await stored_object(session, place, name)
         if found is None or found.deleted:
             return
-        gone = {**found.about, "deleted": True, "size": 0, "chunks": 0, "digest": "", "mtime": _now()}
-        marker = await _replace(session, place, name, gone, found.seq)
+        gone = {**found.about, "deleted": True, "size": 0, "chunks": 0, "digest": "", "mtime": now()}
+        try:
+            marker = await _replace(session, place, name, gone, found.seq)
+        except NoRoom:  # not even for a marker, and a delete must still work
+            marker = found.seq
         if marker is None:
             continue
-        if found.version:
-            await purge(session, place, place.chunks(found.version))
         # Those who watch have seen the marker; left there, it would make each listing longer.
         await purge(session, place, place.metas + object_to_nats(name)[1], marker + 1)
+        if found.version:
+            await purge(session, place, place.chunks(found.version))
         return
 
 
@@ -180,7 +179,8 @@ async def purge(session: Session, place: Place, subject: str, before: int | None
     await session.api(f"STREAM.PURGE.{place.stream}", which, {STREAM_NOT_FOUND})
 
 
-def _now() -> str:
+def now() -> str:
+    """The time in RFC 3339, as NATS's own clients write it."""
     return datetime.now(timezone.utc).isoformat().replace("+00:00", "Z")
 
 
@@ -203,37 +203,29 @@ class ChunkReader:
         self._found = found
         self._subject = place.chunks(found.version)
         self._chunks = int(found.about.get("chunks") or 0)
-        chunk = int((found.about.get("options") or {}).get("max_chunk_size") or _STORED_CHUNK)
+        chunk = int((found.about.get("options") or {}).get("max_chunk_size") or STORED_CHUNK)
         self._batch = min(64, max(1, CHUNK // chunk))
-        even = (found.about.get("metadata") or {}).get(_EVEN[0]) == _EVEN[1]
+        even = (found.about.get("metadata") or {}).get(EVEN[0]) == EVEN[1]
         # A range that begins a little way in is sooner reached by reading than by looking for its chunk.
         self._index = start // chunk if even and start >= CHUNK else 0
         self._skip = start - self._index * chunk
-        self._seq = 0 if self._index else 1
-        self._consumer: Consumer | None = None
-        self._epoch = 0
-        self._used = 0.0
+        self._consumer = None if self._index else self._from(1)
 
     async def next(self) -> list[bytes]:
         """The next bytes, in pieces of at most `CHUNK`; none at the end."""
         pieces: list[bytes] = []
-        tries = 0
+        clock = asyncio.get_running_loop().time
+        patience = clock() + self._session.login.timeout
         while self.left and not pieces:
             if self._index >= self._chunks:
                 raise self._changed()
-            consumer = await self._ready()
             wanted = min(self._batch, self._chunks - self._index)
-            messages = await consumer.pull(wanted)
+            messages = await self._pull(wanted)
             if len(messages) < wanted and await self._stored_chunks() != self._chunks:
                 raise self._changed()
-            if not messages:
-                tries += 1
-                if tries * PULL_WAIT >= self._session.login.timeout:
-                    raise self._session.late()
-                continue
+            if not messages and clock() > patience:
+                raise self._session.late()
             self._index += len(messages)
-            self._seq = sequence(messages[-1]) + 1
-            self._used = asyncio.get_running_loop().time()
             for message in messages:
                 data = message.data[self._skip : self._skip + self.left]
                 self._skip = max(0, self._skip - len(message.data))
@@ -243,9 +235,8 @@ class ChunkReader:
 
     async def close(self) -> None:
         """Lets go of what the server keeps for this reading."""
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await consumer.delete()
+        if self._consumer is not None:
+            await self._consumer.close()
 
     async def _stored_chunks(self) -> int:
         return await stored_chunks(self._session, self._place, self._subject) or 0
@@ -253,21 +244,18 @@ class ChunkReader:
     def _changed(self) -> ProviderError:
         return ProviderError(f"{self._session}: {self._what} changed while it was being read; read it again")
 
-    async def _ready(self) -> Consumer:
-        idle = asyncio.get_running_loop().time() - self._used
-        # The server lets go of a consumer that is long idle, and one that is gone does not answer.
-        if self._consumer is None or self._epoch != self._session.epoch or idle > CONSUMER_LIFE / 2:
-            try:
-                self._consumer = await (self._make(self._seq) if self._seq else self._seek())
-            except StreamGone:
-                raise NotFound(f"{self._session} has no container {self._place.container!r} any more") from None
-            self._epoch = self._session.epoch
-            if self._consumer.pending != self._chunks - self._index:
+    async def _pull(self, wanted: int) -> list[Msg]:
+        try:
+            if self._consumer is None:
+                self._consumer = await self._seek()
+            if await self._consumer.open() and self._consumer.pending != self._chunks - self._index:
                 raise self._changed()
-        return self._consumer
+            return await self._consumer.pull(wanted)
+        except StreamGone:
+            raise NotFound(f"{self._session} has no container {self._place.container!r} any more") from None
 
-    async def _make(self, seq: int) -> Consumer:
-        return await Consumer.make(self._session, self._place.stream, self._subject, seq)
+    def _from(self, place: int) -> Consumer:
+        return Consumer(self._session, self._place.stream, self._subject, place)
 
     async def _seek(self) -> Consumer:
         """A consumer that begins with the chunk wanted.
@@ -279,138 +267,15 @@ class ChunkReader:
         low, high = 1, self._found.seq
         at = high - wanted
         while True:
-            consumer = await self._make(at)
-            if consumer.pending == wanted or low >= high:
+            consumer = self._from(at)
+            await consumer.open()
+            if consumer.pending == wanted:
                 return consumer
-            await consumer.delete()
+            await consumer.close()
+            if low >= high:
+                raise self._changed()
             if consumer.pending > wanted:
                 low = at + 1
             else:
                 high = at - 1
             at = max(1, (low + high) // 2)
-
-
-class NatsWriter(Writer):
-    """Stores chunks as they come, a megabyte under way while the next is collected."""
-
-    def __init__(self, nats: NatsConnection, place: Place, name: str, max_payload: int) -> None:
-        self._nats = nats
-        self._session = nats.session
-        self._place = place
-        self._name = name
-        self._known = object_to_nats(name)[0]
-        self._version = secrets.token_hex(11)
-        self._subject = place.chunks(self._version)
-        self._chunk = _STORED_CHUNK
-        while self._chunk > max(1024, max_payload - HEADER_ROOM):
-            self._chunk //= 2  # so that whole chunks make a CHUNK
-        self._buffer = bytearray()
-        self._digest = hashlib.sha256()
-        self._size = 0
-        self._chunks = 0
-        self._sending: concurrent.futures.Future[None] | None = None
-        self._ended = False
-
-    def write(self, data: bytes) -> None:
-        self._open()
-        view = memoryview(data)
-        self._digest.update(view)
-        self._size += len(view)
-        while len(view):
-            taken = view[: CHUNK - len(self._buffer)]
-            self._buffer += taken
-            view = view[len(taken) :]
-            if len(self._buffer) == CHUNK:
-                self._send()
-
-    def commit(self) -> None:
-        self._open()
-        try:
-            if self._buffer:
-                self._send()
-            self._sent()
-            self._nats.run(self._checked())
-        except BaseException:
-            self.abort()
-            raise
-        self._ended = True
-        try:
-            self._nats.run(self._put())
-        except Unavailable:
-            raise  # it may have been stored: without its chunks it would be a broken object
-        except ProviderError:
-            self._purge()
-            raise
-
-    def abort(self) -> None:
-        if self._ended:
-            return
-        self._ended = True
-        with suppress(ProviderError):
-            self._sent()
-        self._purge()
-
-    def _open(self) -> None:
-        if self._ended:
-            raise ProviderError(f"{self._session}: the writing of {self._name!r} has ended; begin another")
-
-    def _send(self) -> None:
-        data, self._buffer = bytes(self._buffer), bytearray()
-        self._sent()
-        self._sending = self._nats.submit(self._store(data))
-
-    def _sent(self) -> None:
-        sending, self._sending = self._sending, None
-        if sending is not None:
-            self._nats.result(sending)
-
-    def _purge(self) -> None:
-        # What was wrong is known already; that the chunks stay behind is the lesser trouble.
-        with suppress(ProviderError):
-            self._nats.run(purge(self._session, self._place, self._subject))
-
-    def _missing(self) -> NotFound:
-        return NotFound(f"{self._session} has no container {self._place.container!r}")
-
-    async def _store(self, data: bytes) -> None:
-        pieces = [data[at : at + self._chunk] for at in range(0, len(data), self._chunk)]
-        acks = await all_of(self._session.store(self._subject, piece) for piece in pieces)
-        places = []
-        for ack in acks:
-            if ack is None:
-                if await is_gone(self._session, self._place.stream):
-                    raise self._missing()
-                raise self._session.late()
-            places.append(ack["seq"])
-        if places != sorted(places):
-            raise ProviderError(f"{self._session} stored chunks of {self._name!r} out of order; write it again")
-        self._chunks += len(pieces)
-
-    async def _checked(self) -> None:
-        """Sees that all chunks are there: the container may have been emptied, or made anew, meanwhile."""
-        stored = await stored_chunks(self._session, self._place, self._subject)
-        if stored is None:
-            raise self._missing()
-        if stored != self._chunks:
-            raise ProviderError(
-                f"{self._session}: container {self._place.container!r} was emptied while {self._name!r} was written; "
-                "write it again"
-            )
-
-    async def _put(self) -> None:
-        digest = base64.urlsafe_b64encode(self._digest.digest()).decode()
-        about = {
-            "name": self._known,
-            "options": {"max_chunk_size": self._chunk},
-            "metadata": dict([_EVEN]),
-            "bucket": self._place.inner,
-            "nuid": self._version,
-            "size": self._size,
-            "mtime": _now(),
-            "chunks": self._chunks,
-            "digest": f"SHA-256={digest}",
-        }
-        try:
-            await put_object(self._session, self._place, self._name, about)
-        except StreamGone:
-            raise self._missing() from None

@@ -11,7 +11,6 @@ keys that come and go does not grow; one by one, that would slow down whoever re
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -21,17 +20,8 @@ from nats.aio.msg import Msg
 
 from ...errors import ProviderError, TooLarge
 from ..address import Address
-from ..nats import (
-    FULL,
-    HEADER_ROOM,
-    SLICE,
-    STREAM_NAME_IN_USE,
-    STREAM_NOT_FOUND,
-    WRONG_REVISION,
-    NatsConnection,
-    in_slices,
-    login_and_prefix,
-)
+from ..nats import HEADER_ROOM, STREAM_NAME_IN_USE, STREAM_NOT_FOUND, WRONG_REVISION, NatsConnection, NoRoom
+from ..nats_login import login_and_prefix
 from ..nats_names import bucket_to_nats, key_from_nats, key_to_nats
 from ..nats_streams import (
     Listing,
@@ -44,6 +34,7 @@ from ..nats_streams import (
     page_after,
     stream_info,
 )
+from ..nats_work import SLICE, Turn, in_slices
 from ..page import PAGE, Page
 from .base import KeyValueProvider, add_to_counter, after, ordered_page
 
@@ -97,7 +88,7 @@ class NatsStore(KeyValueProvider):
         self._markers: dict[tuple[str, str], int] = {}
         self._epoch = 0
         # One increment of a key at a time in this process: those that lose against each other ask the server again.
-        self._turns = [asyncio.Lock() for _ in range(64)]
+        self._turns = [Turn() for _ in range(64)]
 
     # --- values ------------------------------------------------------------------------------------
 
@@ -254,16 +245,16 @@ class NatsStore(KeyValueProvider):
         if bucket is None:
             return
         subject = bucket.subjects + key_to_nats(key)
-        # A full bucket takes no marker, and a delete must still work there.
-        marker = await self._session.store(subject, b"", {_OPERATION: "DEL"}, FULL)
+        try:
+            marker = await self._session.store(subject, b"", {_OPERATION: "DEL"})
+        except NoRoom:  # not even for a marker, and a delete must still work
+            await self._session.api(f"STREAM.PURGE.{bucket.stream}", {"filter": subject}, {STREAM_NOT_FOUND})
+            return
         if marker is None:
             self._forget(name)
             if await is_gone(self._session, bucket.stream):
                 return
             raise self._session.late()
-        if "error" in marker:
-            await self._session.api(f"STREAM.PURGE.{bucket.stream}", {"filter": subject}, {STREAM_NOT_FOUND})
-            return
         self._markers[bucket.stream, subject] = marker["seq"]
         if len(self._markers) >= _SWEEP:
             markers, self._markers = self._markers, {}
@@ -274,11 +265,11 @@ class NatsStore(KeyValueProvider):
         with suppress(ProviderError):
             await self._session.api(f"STREAM.PURGE.{stream}", {"filter": subject, "seq": seq + 1}, {STREAM_NOT_FOUND})
 
-    def _turn(self, name: str, key: str) -> asyncio.Lock:
+    def _turn(self, name: str, key: str) -> Turn:
         return self._turns[hash((name, key)) % len(self._turns)]
 
     async def _increment(self, name: str, key: str, delta: int) -> int:
-        async with self._turn(name, key):
+        async with self._turn(name, key).taken():
             while True:
                 value, revision = await self._last(name, key)
                 total = add_to_counter(value, delta)
@@ -286,7 +277,7 @@ class NatsStore(KeyValueProvider):
                     return total
 
     async def _compare_and_swap(self, name: str, key: str, expected: bytes | None, value: bytes) -> bool:
-        async with self._turn(name, key):
+        async with self._turn(name, key).taken():
             while True:
                 present, revision = await self._last(name, key)
                 if present != expected:
