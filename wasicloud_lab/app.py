@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import httpx
 
@@ -21,11 +22,13 @@ from .host.component import Component
 from .host.engine import Limits
 from .host.instances import Instance
 from .host.pool import Pool
-from .host.state import current
+from .host.state import current, enclosing_trace
 from .host.types import Interface, World
 from .message import Headers, Response, prepare
 from .plugs import Pins
+from .trace import TRACES_KEPT, NoTrace, Recorder, Trace
 from .wasi.http.exchange import BufferedExchange, Exchange
+from .wasi.http.fields import content_length
 from .wasi.http.streamed import StreamedExchange
 from .wasi.http.types import IncomingRequest, ResponseOutparam
 
@@ -38,6 +41,9 @@ HANDLER = "wasi:http/incoming-handler"
 LINKED = ("wasi:keyvalue/", "wasi:blobstore/", HANDLER)
 #: How `wiring` names what the lab itself serves.
 OURS = "the lab"
+
+#: Which requests are traced: those made one by one from Python, those served and streamed as well, or none.
+Tracing = Literal["calls", "all", "off"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,8 @@ class App:
         self._lock = threading.Lock()
         self._pool: Pool | None = None
         self._closed = False
+        self._tracing: Tracing = "calls"
+        self._traces: deque[Trace] = deque(maxlen=TRACES_KEPT)
 
     # --- what it is --------------------------------------------------------------------------------
 
@@ -200,7 +208,7 @@ class App:
             limit=self.settings.limits.body,
         )  # fmt: skip
         assert isinstance(exchange, BufferedExchange)
-        self.run(exchange, deadline)
+        self.run(exchange, deadline, trace=self._tracing != "off")
         assert exchange.status is not None
         chunks = exchange.chunks
         response = Response(
@@ -269,6 +277,31 @@ class App:
             finally:
                 session.end()
 
+    # --- what it did -------------------------------------------------------------------------------
+
+    @property
+    def tracing(self) -> Tracing:
+        """Which requests leave a trace: "calls" (of `get`, `request` and the like), "all" (served and streamed ones
+        too), or "off"."""
+        return self._tracing
+
+    @tracing.setter
+    def tracing(self, which: Tracing) -> None:
+        if which not in get_args(Tracing):
+            raise ValueError(f"tracing is one of {', '.join(map(repr, get_args(Tracing)))}; got {which!r}")
+        self._tracing = which
+
+    @property
+    def trace(self) -> Trace | NoTrace:
+        """What happened in the last traced request; draws itself. One that another app passed on is in that app's."""
+        traces = self.traces
+        return traces[-1] if traces else NoTrace(self.name, self._tracing)
+
+    @property
+    def traces(self) -> list[Trace]:
+        """The last traced requests, at most 50, the newest last."""
+        return list(self._traces)
+
     # --- how it runs -------------------------------------------------------------------------------
 
     @property
@@ -298,16 +331,49 @@ class App:
                 f"it exports {', '.join(self.world.exports) or 'nothing'} (app.call calls a function)"
             )
 
-    def run(self, exchange: Exchange, deadline: float | None = -1) -> None:
+    def run(self, exchange: Exchange, deadline: float | None = -1, *, trace: bool = False) -> None:
         """Runs one exchange through the guest, in this thread.
+
+        Args:
+            exchange: the request, and what takes the response.
+            deadline: as for `request`.
+            trace: whether its trace is kept, also where `tracing` is not "all".
 
         Raises:
             LinkError, GuestError: as for `request`.
         """
         self.check_handler()
-        pins = Pins(self.links)  # before an instance is taken: a request that waits for a swap holds none
+        if trace or self._tracing == "all":
+            self._traced(exchange, IncomingRequest(exchange), ResponseOutparam(exchange), deadline)
+        else:
+            self._pinned(exchange, IncomingRequest(exchange), ResponseOutparam(exchange), deadline, None)
+
+    def _traced(
+        self, exchange: Exchange, request: IncomingRequest, out: ResponseOutparam, deadline: float | None
+    ) -> None:
+        """Runs it and keeps its trace, however it ends."""
+        length = content_length(exchange.headers) if exchange.headers else None
+        recorder = Recorder(self.name, exchange.method, exchange.path_with_query, length)
+        failure: BaseException | None = None
         try:
-            self._run(exchange, IncomingRequest(exchange), ResponseOutparam(exchange), pins, deadline)
+            self._pinned(exchange, request, out, deadline, recorder)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            self._traces.append(recorder.finish(exchange.status, _body_size(exchange), failure))
+
+    def _pinned(
+        self,
+        exchange: Exchange,
+        request: IncomingRequest,
+        out: ResponseOutparam,
+        deadline: float | None,
+        recorder: Recorder | None,
+    ) -> None:
+        pins = Pins(self.links, self.name)  # before an instance is taken: a request that waits for a swap holds none
+        try:
+            self._run(exchange, request, out, pins, deadline, recorder)
         finally:
             pins.release()
 
@@ -318,18 +384,26 @@ class App:
         out: ResponseOutparam,
         pins: Pins,
         deadline: float | None,
+        recorder: Recorder | None,
     ) -> None:
         pool = self.pool
         instance = pool.take()
         try:
             exchange.bind(instance.state)
-            instance.call(
-                pool.export(f"{self.handler}#handle"),
-                (request, out),
-                context=exchange,
-                plugs=pins.plugs,
-                deadline=deadline,
-            )
+            if recorder is not None:
+                recorder.enter()
+            try:
+                instance.call(
+                    pool.export(f"{self.handler}#handle"),
+                    (request, out),
+                    context=exchange,
+                    plugs=pins.plugs,
+                    deadline=deadline,
+                    trace=recorder,
+                )
+            finally:
+                if recorder is not None:
+                    recorder.leave()
             try:
                 exchange.check(self.name)
             except GuestError as error:  # no trap, yet nothing says what state the guest is in
@@ -350,11 +424,16 @@ class App:
         self.check_handler()
         exchange = out.exchange
         before = current()
-        pins = Pins(self.links)
+        recorder = enclosing_trace()
         try:
-            self._run(exchange, request, out, pins, -1)
+            if isinstance(recorder, Recorder):  # it is part of the other one's trace
+                with recorder.passed_on(self.name):
+                    self._pinned(exchange, request, out, -1, recorder)
+            elif self._tracing == "all":
+                self._traced(exchange, request, out, -1)
+            else:
+                self._pinned(exchange, request, out, -1, None)
         finally:
-            pins.release()
             exchange.bind(before)
 
     def start(self, exchange: StreamedExchange, deadline: float | None = -1) -> None:
@@ -420,11 +499,18 @@ class Session:
         if self._instance is None:
             raise LinkError("this instance was given back at the end of its `with` block; take another")
         export = self._pool.export(function)
-        pins = Pins(self._app.links)
+        pins = Pins(self._app.links, self._app.name)
         try:
             return self._instance.call(export, arguments, plugs=pins.plugs, deadline=deadline)
         finally:
             pins.release()
+
+
+def _body_size(exchange: Exchange) -> int | None:
+    """Bytes of a response's body; None where it has not ended."""
+    if isinstance(exchange, BufferedExchange):
+        return sum(map(len, exchange.chunks))
+    return 0 if exchange.bodiless else exchange.size
 
 
 def _words(provider: Any) -> str | None:

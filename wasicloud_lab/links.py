@@ -20,6 +20,7 @@ from .app import App
 from .errors import LabError, LinkError, SwapRefused
 from .history import Swap, Waits
 from .kinds import Kind
+from .meter import Meter
 from .migration import Moved
 from .plugs import Pins, Plug
 from .progress import moving
@@ -40,6 +41,7 @@ class Link:
         history: each swap, done or refused.
         watchers: the guests that are told of changes in the key-value store behind this link.
         moved: how far the running migration is; None when none runs.
+        meter: counts and times what goes through the link, while somebody looks.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Link:
         self.name = kind.name if app is None else f"{app.name} {kind.name}"
         self.history: list[Swap] = []
         self.watchers = Watchers()
+        self.meter = Meter(kind.name)
         self._queue: set[object] = set()
         self.moved: Moved | None = None
         provider, owned = kind.provider(target)
@@ -75,9 +78,18 @@ class Link:
         """What is plugged in now: a `KeyValueProvider`, a `BlobstoreProvider` or an `App`."""
         return self.shown(self._plug.provider)
 
-    def shown(self, provider: Any) -> Any:
-        """What requests and Python code get of a provider: it tells of its changes while somebody watches."""
-        return Watched(provider, self.watchers) if self.watchers else provider
+    def shown(self, provider: Any, app: str | None = None) -> Any:
+        """What requests and Python code get of a provider: it tells of its changes while somebody watches.
+
+        Args:
+            provider: of this link.
+            app: the name of the app whose request it is for, to be metered; None for what Python code gets.
+        """
+        if self.watchers:
+            provider = Watched(provider, self.watchers)
+        if self.meter.running and app is not None:
+            provider = self.meter.before(provider, app)
+        return provider
 
     @property
     def url(self) -> str | None:

@@ -71,8 +71,12 @@ class Pins:
 
     __slots__ = ("_held", "plugs")
 
-    def __init__(self, links: Mapping[str, Link]) -> None:
+    def __init__(self, links: Mapping[str, Link], app: str) -> None:
         """Pins each link's provider, waiting where data is being moved.
+
+        Args:
+            links: those of the app that the request goes to.
+            app: its name, for those that count what goes through a link.
 
         A request made inside another one (a component that calls a component) keeps what that one has
         pinned: it would otherwise wait for a move that waits for it.
@@ -86,7 +90,7 @@ class Pins:
                 if plug is None:
                     plug = self.plugs[link] = link.enter(self)
                     self._held.append(plug)
-                self.plugs[slot] = link.shown(plug.provider)
+                self.plugs[slot] = link.shown(plug.provider, app)
         except BaseException:  # Ctrl-C while it waits
             self.release()
             raise

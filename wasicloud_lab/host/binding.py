@@ -110,8 +110,8 @@ def find_provider(import_name: str, providers: Sequence[Any], item: Interface | 
         return None
     for provider in reversed(providers):
         if any(name.serves(wanted) for name in wit_names(provider)):
-            choose = getattr(provider, "for_import", None)
-            return provider if choose is None or item is None else choose(wanted, item)
+            choose = getattr(type(provider), "for_import", None)
+            return provider if choose is None or item is None else choose(provider, wanted, item)
     return None
 
 

@@ -113,7 +113,9 @@ def _host_callback(label: str, ty: Function, target: Callable[..., Any]) -> Call
         try:
             state = stores[context]
             try:
-                if lifts:
+                if state.trace is not None:
+                    value = state.trace.call(label, ty, target, [lift(state, arguments + at) for lift, at in lifts])
+                elif lifts:
                     value = target(*[lift(state, arguments + at) for lift, at in lifts])
                 else:
                     value = target()

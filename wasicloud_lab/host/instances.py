@@ -18,7 +18,7 @@ from .boundary import Caller
 from .component import Component
 from .engine import MEMORIES, MIB, TABLE_ELEMENTS, TABLES, Limits, check_deadline, engine
 from .running import Running, on_epoch
-from .state import HANDLE_LIMIT, NOTHING, STORES, StoreState, check_nesting
+from .state import HANDLE_LIMIT, NOTHING, STORES, StoreState, Tracing, check_nesting
 from .symbols import readable
 from .types import Function, ResultOf
 from .values import Err, Ok
@@ -88,6 +88,7 @@ class Instance:
         context: Any = None,
         plugs: Mapping[str, Any] = NOTHING,
         deadline: float | None = -1,
+        trace: Tracing | None = None,
     ) -> Any:
         """Calls an export: lowers, runs, lifts.
 
@@ -97,6 +98,7 @@ class Instance:
             context: what `state.context` shows to host functions during the call.
             plugs: what `state.plugs` shows them.
             deadline: seconds; None for none; the limits' own when left out.
+            trace: told of each host call that the guest makes.
 
         Raises:
             Err: the function's own `err` case.
@@ -120,6 +122,7 @@ class Instance:
         state.broken = True  # until it is known to be well: Ctrl-C may come at any moment
         state.context = context
         state.plugs = plugs
+        state.trace = trace
         self.calls += 1
         try:
             value = export.caller(function, self._store, state, arguments, deadline)
@@ -132,7 +135,7 @@ class Instance:
             state.broken = False
         finally:
             state.running = False
-            state.context = state.on_pause = None
+            state.context = state.on_pause = state.trace = None
             state.plugs = NOTHING
             state.give_up_at = float("inf")
             for rep in state.lent:

@@ -1,8 +1,9 @@
 """Calls across the boundary through wasmtime's public API alone: the way taken when its C layout changes.
 
 Slower by an order of magnitude, same values: everything is converted between the forms of `values` and
-those of the stock binding. One thing the stock binding can't say: where a variant has cases of bool and
-of integers only, it takes True for the first integer case.
+those of the stock binding. Two things the stock binding can't say: where a variant has cases of bool and
+of integers only, it takes True for the first integer case; and where the `ok` case of a result is an option, it
+takes an error for that, so that a store's failure in such a call (`bucket.get`) traps with its text.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def add_function(instance: wc.LinkerInstance, name: str, label: str, ty: Functio
         try:
             lifted = [lift(param, value, state, store) for (_, param), value in zip(ty.params, arguments)]
             try:
-                value = target(*lifted)
+                trace = state.trace
+                value = target(*lifted) if trace is None else trace.call(label, ty, target, lifted)
                 if ty.result is None:
                     return None
                 try:

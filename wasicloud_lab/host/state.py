@@ -11,9 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import GuestCancelled, GuestOutOfMemory, GuestTimeout, LinkError
+
+if TYPE_CHECKING:
+    from .types import Function
 
 #: Every open store by the address of its wasmtime context, which is what a callback is handed.
 STORES: dict[int, StoreState] = {}
@@ -31,6 +34,14 @@ NESTING_LIMIT = 8
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _local = threading.local()
+
+
+class Tracing(Protocol):
+    """What is told of each host call of a guest while it runs."""
+
+    def call(self, label: str, ty: Function, target: Callable[..., Any], arguments: list[Any]) -> Any:
+        """Calls a host function in the host's place, and passes on what it answers or raises."""
+        ...
 
 
 def current() -> StoreState:
@@ -68,12 +79,13 @@ class StoreState:
         plugs: what the embedder has plugged in for the running call, by slot: a request keeps what it began with.
         lent: representations of host resources lent to the guest for the running call only.
         stderr: the last of what the guest wrote there during the running call.
+        trace: told of each host call during the running call; None where nobody wants to know.
     """
 
     __slots__ = (
         "address", "allowed", "broken", "cancelled", "context", "deadline", "exception", "give_up_at", "given",
         "guest_handles", "handles", "held", "interrupted", "lent", "next_rep", "on_pause", "plugs", "running",
-        "scratch", "scratch_at", "stderr", "waker",
+        "scratch", "scratch_at", "stderr", "trace", "waker",
     )  # fmt: skip
 
     def __init__(self, address: int) -> None:
@@ -95,6 +107,7 @@ class StoreState:
         self.given: list[Callable[[], None]] = []
         self.on_pause: Callable[[], None] | None = None
         self.plugs: Mapping[str, Any] = NOTHING
+        self.trace: Tracing | None = None
         self.stderr = bytearray()
         self.scratch = ctypes.c_void_p()  # for the codec, which would otherwise make one for each handle
         self.scratch_at = ctypes.addressof(self.scratch)
@@ -192,6 +205,12 @@ def enclosing_plugs() -> Mapping[str, Any]:
     """What is plugged into the guest that this one is called from; nothing without one."""
     around: StoreState | None = getattr(_local, "state", None)
     return NOTHING if around is None else around.plugs
+
+
+def enclosing_trace() -> Tracing | None:
+    """What is told of the host calls of the guest that this one is called from."""
+    around: StoreState | None = getattr(_local, "state", None)
+    return None if around is None else around.trace
 
 
 def enclosing_deadline() -> float:

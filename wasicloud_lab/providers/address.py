@@ -16,7 +16,9 @@ _SECRET = re.compile(
     r"|accountkey|secret|password|token|signature|connection_?string",
     re.I,
 )
-_URL_PASSWORD = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/?#\s@:]*):(?P<password>\S*)@", re.I)
+_URL_PASSWORD = re.compile(
+    r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^/?#\s@:]*):(?P<password>\S*)@", re.I
+)
 _PAIR = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.-]*)=(?P<value>[^&;\s'\"]+)")
 
 

@@ -58,6 +58,7 @@ class Exchange:
         error: the `error-code` the guest set instead of a response.
         body_error: the `error-code` of a body that did not end well.
         informational: (status, headers) of each 1xx the guest sent before its response.
+        size: bytes that the guest has written of the response's body, once it has ended.
         trailers: of the response, once its body has ended.
         bodiless: HTTP allows this response no body (HEAD, 204, 304); what the guest writes is thrown away.
     """
@@ -86,6 +87,7 @@ class Exchange:
         self.error: Variant | None = None
         self.body_error: Variant | None = None
         self.body_ended = False
+        self.size: int | None = None
         self.informational: list[tuple[int, list[Header]]] = []
         self.trailers: list[Header] | None = None
 
@@ -116,6 +118,7 @@ class Exchange:
 
     def _ended(self, body: OutgoingBody, error: Variant | None) -> None:
         self.body_ended = True
+        self.size = body.written
         self.body_error = error
         self.trailers = body.trailers
         self.on_end()
