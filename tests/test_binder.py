@@ -106,7 +106,7 @@ def test_the_steps_come_in_order(dockerfile: list[Step]) -> None:
 def test_python_is_the_one_asked_for(dockerfile: list[Step]) -> None:
     base = dockerfile[place(dockerfile, "COPY", " /tmp/env/environment.lock")]
     wanted = (ROOT / "binder" / "runtime.txt").read_text().strip().removeprefix("python-")
-    assert f"-py-{wanted}-".replace("-", "-2d").replace(".", "-2e") in base.rest
+    assert f".py-{wanted}-".replace("-", "-2d").replace(".", "-2e") in base.rest
 
 
 def test_the_real_servers_are_installed_as_root(dockerfile: list[Step]) -> None:

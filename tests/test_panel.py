@@ -236,6 +236,24 @@ def test_a_provider_that_hangs_is_asked_once_and_holds_nobody_up(
         board.leave(store)
 
 
+def test_a_provider_that_hangs_is_not_waited_for_once_it_is_swapped(own_lab: wl.Lab, gopher: wl.App) -> None:
+    store = Slow()
+    store.let_go.set()
+    own_lab.keyvalue.swap(store)
+    store.let_go.clear()
+    store.asked.clear()
+    board = Board(own_lab)
+    board.join(store)
+    try:
+        assert store.asked.wait(60)
+        own_lab.keyvalue.swap("memory://")
+        board.hurry()
+        until(lambda: board.health(own_lab.keyvalue).state == "ok")
+    finally:
+        store.let_go.set()
+        board.leave(store)
+
+
 def test_a_board_does_not_keep_its_lab() -> None:
     lab = wl.Lab()
     lab.load("gopher")

@@ -447,6 +447,25 @@ def test_the_command_lists_the_steps(command: Callable[..., subprocess.Completed
     assert data["to_come"][0]["number"] == "11"
 
 
+def test_a_failed_step_is_1_and_says_what_was_expected_and_what_came(
+    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    liar = tmp_path / ("curl.bat" if os.name == "nt" else "curl")
+    liar.write_text(
+        "@echo no route to anywhere\n@exit /b 7\n" if os.name == "nt" else "#!/bin/sh\necho no route\nexit 7\n"
+    )
+    liar.chmod(0o755)
+    env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "WASICLOUD_LAB_WASMTIME": "not-there"}
+    done = command("--step", "2", "--port", "0", env=env)
+    assert done.returncode == 1
+    assert "expected: curl http://localhost:" in done.stdout
+    assert "came:     no route" in done.stdout
+    assert "these did not show what they must: 2" in done.stdout
+    events = [json.loads(line) for line in command("--step", "2", "--port", "0", "--json", env=env).stdout.splitlines()]
+    assert events[-1]["failed"] == ["2"]
+    assert not events[-1]["ok"]
+
+
 def test_the_command_runs_one_step(command: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     done = command("--step", "1")
     assert done.returncode == 0, done.stdout + done.stderr

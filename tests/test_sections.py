@@ -583,18 +583,26 @@ def test_a_head_request_is_said_as_curl_and_python() -> None:
 
 
 def test_a_request_can_be_sent_while_another_one_hangs(own_lab: wl.Lab) -> None:
-    slow = Slow()
-    own_lab.keyvalue.swap(slow)
-    own_lab.load("gopher", deadline=None)
+    asked, go = threading.Event(), threading.Event()
+
+    class Hanging(MemoryBlobstore):
+        def container_exists(self, name: str) -> bool:
+            asked.set()
+            assert go.wait(60)
+            return super().container_exists(name)
+
+    own_lab.blobstore.swap(Hanging())
+    own_lab.load("blobby", deadline=None)
     section = RequestSection(own_lab)
-    section.path.value = "/ricochet"
     section.send.click()
-    assert slow.asked.wait(60)
-    section.method.value = "PATCH"
-    section.send.click()
-    assert "405" in settled(section)
-    slow.go.set()
-    until(lambda: own_lab.keyvalue.running == 0)
+    try:
+        assert asked.wait(30)
+        section.method.value = "PATCH"
+        section.send.click()
+        assert "405" in settled(section)
+    finally:
+        go.set()
+    until(lambda: own_lab.blobstore.running == 0)
     assert "405" in seen(section.view)
     section.close()
 

@@ -20,6 +20,7 @@ from .host.engine import MIB, Limits
 from .host.interface import InterfaceName, wit_names
 from .kinds import BLOBSTORE, HANDLERS, KEYVALUE, Kind, kind_of
 from .links import Link
+from .message import Headers
 from .progress import compiling
 from .wasi import standard
 from .wasi.filesystem import Preopen
@@ -27,6 +28,8 @@ from .wasi.filesystem import Preopen
 if TYPE_CHECKING:
     from .manifest import Deployment, Plan
     from .services import Services
+    from .traffic import Traffic
+    from .widgets.panel import Panel
 
 
 class Lab:
@@ -45,6 +48,7 @@ class Lab:
     Attributes:
         apps: the loaded apps by name.
         keyvalue, blobstore: the links of every app that has none of its own; `.swap(…)` changes the provider.
+        traffics: what `lab.traffic` has started, oldest first; of those that have ended the last few.
     """
 
     def __init__(self, *, keyvalue: Any = "memory://", blobstore: Any = "memory://") -> None:
@@ -55,6 +59,7 @@ class Lab:
         self._functions: dict[str, Callable[..., Any]] = {}
         self._servers: list[Any] = []
         self._links: list[Link] = []
+        self.traffics: list[Traffic] = []
 
     def load(
         self,
@@ -319,6 +324,15 @@ class Lab:
 
         return Services()
 
+    def panel(self) -> Panel:
+        """The running lab as a picture with controls, in a notebook: what is wired to what, what passes, and swaps.
+
+        Any number may be open; they agree. `panel.close()` takes one off the page.
+        """
+        from .widgets.panel import Panel
+
+        return Panel(self)
+
     @property
     def links(self) -> Links:
         """All links with the apps they serve and the history of their swaps; draws itself."""
@@ -337,6 +351,9 @@ class Lab:
         return link if link is not None and link.app is app else None
 
     def _let_go(self, app: App) -> None:
+        for traffic in self.traffics:
+            if traffic.app is app:
+                traffic.stop()
         self.keyvalue.watchers.remove(app)
         app.close()
         for link in [link for link in self._links if link.app is app]:
@@ -370,8 +387,50 @@ class Lab:
         self._servers.append(server)
         return server
 
+    def traffic(
+        self,
+        app: App | str,
+        path: str = "/",
+        *,
+        method: str = "GET",
+        headers: Headers | None = None,
+        content: bytes | str | None = None,
+        rate: float | None = 200.0,
+        clients: int = 16,
+        expect: int | Iterable[int] | None = None,
+    ) -> Traffic:
+        """Sends requests to an app, over and over, from threads of this process, until `.stop()`.
+
+            traffic = lab.traffic("gopher", "/ricochet", rate=200)
+
+        Args:
+            app: the app, or its name.
+            path, method, headers, content: of each request, as for `App.request`.
+            rate: requests per second, all clients together; None sends as fast as they are answered.
+            clients: requests under way at once, at most.
+            expect: the status, or each status, that counts as answered; left out, any below 500.
+
+        Returns:
+            the `Traffic`, started; also in `traffics`.
+
+        Raises:
+            RequestError, LinkError: the request is not valid HTTP, or the app answers none.
+            ValueError: a rate or number of clients that can't be.
+        """
+        from .traffic import Traffic
+
+        started = Traffic(
+            self._app(app), path, method=method, headers=headers, content=content,
+            rate=rate, clients=clients, expect=expect,
+        ).start()  # fmt: skip
+        ended = [traffic for traffic in self.traffics if not traffic.running]
+        self.traffics = [traffic for traffic in self.traffics if traffic not in ended[:-8]] + [started]
+        return started
+
     def close(self) -> None:
-        """Stops servers, frees instances, closes the providers that the lab opened."""
+        """Stops traffic and servers, frees instances, closes the providers that the lab opened."""
+        for traffic in self.traffics:
+            traffic.stop(wait=0)  # all at once; each is waited for below, with its app
         for server in self._servers:
             server.stop()
         self._servers.clear()
