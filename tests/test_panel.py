@@ -449,6 +449,22 @@ def test_what_was_chosen_stays_chosen_when_there_is_more_to_choose(
     assert "redis://elsewhere (used before)" in [label for label, _ in dropdown.options]
 
 
+def test_a_server_is_started_and_swapped_to_and_then_it_is_what_is_chosen(
+    own_lab: wl.Lab, opened: Callable[[], Panel]
+) -> None:
+    board_of(own_lab).choices.look()
+    panel = opened()
+    line = row(panel, "keyvalue")
+    choose(line, "start a redis-server")
+    assert line.code() == "lab.keyvalue.swap(lab.services.redis().url, migrate=True)"
+    line.swap.click()
+    until(lambda: board_of(own_lab).job(own_lab.keyvalue) is None)
+    panel.refresh()
+    assert own_lab.keyvalue.url == own_lab.services.redis().url
+    assert own_lab.keyvalue.provider.get("default", "x") == b"1"
+    assert line.provider.label.endswith("started here")
+
+
 def test_the_code_does_what_the_button_does(own_lab: wl.Lab, opened: Callable[[], Panel]) -> None:
     panel = opened()
     choose(row(panel, "keyvalue"), "fakeredis")

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import check_provider, doctor
+from . import check_provider, doctor, replay_command
 from .app import App
 from .drawing import world_tree
 from .errors import GuestError, GuestOutOfMemory, GuestTimeout, LabError
@@ -139,6 +139,8 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     check_provider.add_arguments(command("check-provider", check_provider.run, check_provider.DESCRIPTION))
+
+    replay_command.add_arguments(command("replay", replay_command.run, replay_command.DESCRIPTION))
 
     doctor_command = command(
         "doctor", _doctor, "Show which tools and real services are here, and how to get the others."
