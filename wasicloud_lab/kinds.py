@@ -9,6 +9,7 @@ from typing import Any
 from .app import HANDLER, App
 from .errors import LinkError
 from .migration import copy_containers, copy_keys
+from .providers.address import masked
 from .providers.blobstore.base import BlobstoreProvider
 from .providers.keyvalue.base import KeyValueProvider
 from .providers.registry import open_blobstore, open_keyvalue
@@ -58,7 +59,8 @@ class Kind:
     def _check(self, target: Any) -> None:
         """Whether an object of a class of its own does all that the base class does."""
         if self.open is None:
-            raise LinkError(f"{self.slot} is linked to another app, as lab.load answers it; got {target!r:.80}")
+            shown = masked(repr(target))  # masked whole: a URL that was cut off might keep its password
+            raise LinkError(f"{self.slot} is linked to another app, as lab.load answers it; got {shown:.80}")
         if isinstance(target, type):
             raise LinkError(f"give an object, not the class: {target.__name__}()")
         wanted = [name for name, item in vars(self.base).items() if callable(item) and not name.startswith("_")]

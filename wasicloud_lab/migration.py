@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from .errors import NotFound, ProviderError, SwapRefused, TooLarge
+from .errors import LabError, NotFound, ProviderError, SwapRefused, TooLarge
+from .providers.address import masked
 from .providers.blobstore.base import BlobstoreProvider
 from .providers.keyvalue.base import KeyValueProvider
 from .providers.page import every
 
 #: Bytes of values that one step of a copy should hold, about.
 STEP = 4 << 20
+#: Keys whose values are read at once, at most.
+READ = 100
 #: Bytes of overwritten values that are kept, to put them back after a failure.
 KEPT = 64 << 20
 
@@ -50,7 +53,7 @@ def bytes_text(count: float) -> str:
         return f"{count:.0f} byte{'' if count == 1 else 's'}"
     for unit in ("kB", "MB"):
         count /= 1000
-        if count < 1000:
+        if count < 999.5:
             return f"{count:.3g} {unit}"
     return f"{count / 1000:,.1f} GB"
 
@@ -85,7 +88,10 @@ def copy_keys(source: KeyValueProvider, target: KeyValueProvider, told: Told) ->
 
 
 def _slices(source: KeyValueProvider, bucket: str) -> Iterator[tuple[list[str], list[bytes]]]:
-    """The keys of a bucket with their values, as many at a time as keep a step small."""
+    """The keys of a bucket with their values, as many at a time as keep a step small.
+
+    A store does not tell how large its values are before they are read, so they are read a few at a time, and gathered.
+    """
     count = 16
     seen: set[str] = set()  # a store may list a key twice
     waiting: list[str] = []
@@ -93,19 +99,28 @@ def _slices(source: KeyValueProvider, bucket: str) -> Iterator[tuple[list[str], 
         if key not in seen:
             seen.add(key)
             waiting.append(key)
-    at = 0
+    at = gathered = 0
+    found: list[tuple[str, bytes]] = []
     while at < len(waiting):
         keys = waiting[at : at + count]
         at += count
-        found = [(key, value) for key, value in zip(keys, source.get_many(bucket, keys)) if value is not None]
-        if found:
+        read = [(key, value) for key, value in zip(keys, source.get_many(bucket, keys)) if value is not None]
+        size = sum(len(value) for _, value in read)
+        if found and gathered + size > STEP:
             yield [key for key, _ in found], [value for _, value in found]
-        size = sum(len(value) for _, value in found)
-        count = min(count * 2, 1000) if size < STEP // 2 else max(count // 4, 1) if size > STEP else count
+            found, gathered = [], 0
+        found += read
+        gathered += size
+        if gathered > STEP or len(found) + count > 1000:
+            yield [key for key, _ in found], [value for _, value in found]
+            found, gathered = [], 0
+        count = min(count * 2, READ) if size < STEP // 4 else max(count // 4, 1) if size > STEP else count
+    if found:
+        yield [key for key, _ in found], [value for _, value in found]
 
 
 def _fit(source: KeyValueProvider, target: KeyValueProvider, bucket: str, keys: list[str], values: list[bytes]) -> None:
-    limit = target.value_limit
+    limit = getattr(target, "value_limit", None)  # a class of somebody's own need not say
     if limit is None:
         return
     for key, value in zip(keys, values):
@@ -173,7 +188,7 @@ def copy_containers(source: BlobstoreProvider, target: BlobstoreProvider, told: 
                 undo.containers.append(container)
             for name in every(lambda cursor, container=container: source.objects(container, cursor)):  # type: ignore[misc]
                 size = source.object_info(container, name).size
-                limit = target.object_limit
+                limit = getattr(target, "object_limit", None)  # a class of somebody's own need not say
                 if limit is not None and size > limit:
                     raise TooLarge(
                         f"{name!r} in container {container!r} of {source.summary()} has {bytes_text(size)}, "
@@ -243,6 +258,7 @@ def _refuse(error: BaseException, left: str, target: KeyValueProvider | Blobstor
     """Words the failure of a copy, after it has been taken back. An interrupt stays one."""
     if not isinstance(error, Exception):
         return
-    told = str(error) or type(error).__name__
+    told = str(error) if isinstance(error, LabError) and str(error) else f"{type(error).__name__}: {error}".rstrip(": ")
+    told = masked(told)  # it may be the words of a stranger's provider, URL and all
     after = f"In {target.summary()} {left}." if left else f"What had been copied to {target.summary()} was taken back."
     raise SwapRefused(f"{told.rstrip('.')}. {after}") from None

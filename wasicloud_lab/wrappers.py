@@ -20,7 +20,8 @@ _P = TypeVar("_P")
 
 
 def _kind(inner: Any) -> Any:
-    return blobstore if isinstance(inner, BlobstoreProvider) else keyvalue
+    """The module of the wrappers for a provider; one that has no base class is known by what it does."""
+    return blobstore if isinstance(inner, BlobstoreProvider) or hasattr(inner, "container_exists") else keyvalue
 
 
 def Latency(inner: _P, seconds: float, jitter: float = 0.0) -> _P:

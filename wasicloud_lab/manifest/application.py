@@ -25,7 +25,7 @@ class Part:
         image: a reference, as written.
         place: where it stands in the document.
         contract: of a provider in the old form.
-        config: settings given at the part itself.
+        config: settings given at the part itself, as text.
         instances: how many may run at once; None where nothing is said.
     """
 
@@ -33,7 +33,7 @@ class Part:
     image: str
     place: Place
     contract: str | None = None
-    config: Mapping[str, str] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)  # it may hold secrets
     instances: int | None = None
 
 
@@ -48,6 +48,7 @@ class Wire:
         interfaces: of the package; empty in the old form.
         config: the settings given on the link.
         name: the link's name, where it has one.
+        secrets: whether settings of it are in a store of secrets, and not in the manifest.
         place: where it stands in the document.
     """
 
@@ -55,8 +56,9 @@ class Wire:
     target: str
     package: str
     interfaces: tuple[str, ...]
-    config: Mapping[str, str]
+    config: Mapping[str, str] = field(repr=False)
     name: str
+    secrets: bool
     place: Place
 
 
@@ -82,10 +84,11 @@ class Application:
         """From a document that fits the schema.
 
         Raises:
-            ManifestError: two parts have one name, or a link leads nowhere or to a contract that is unknown.
+            ManifestError: two parts have one name or one id, or a link leads nowhere or to a contract that is unknown.
         """
         components: dict[str, Part] = {}
         providers: dict[str, Part] = {}
+        ids: dict[str, str] = {}
         items = document.data["spec"]["components"]
         for n, item in enumerate(items):
             place: Place = ("spec", "components", n)
@@ -93,7 +96,13 @@ class Application:
                 raise document.error(
                     (*place, "name"), f"two parts are called {item['name']!r}; each needs a name of its own"
                 )
-            (providers if item["type"] == "capability" else components)[item["name"]] = _part(item, place)
+            known = item["properties"].get("id")
+            if known is not None and ids.setdefault(known, item["name"]) != item["name"]:
+                raise document.error(
+                    (*place, "properties", "id"),
+                    f"{item['name']!r} has the id {known!r}, which {ids[known]!r} has as well; each needs an id of its own",
+                )
+            (providers if item["type"] == "capability" else components)[item["name"]] = _part(document, item, place)
         for part in providers.values():
             if part.contract is not None and part.contract not in CONTRACTS:
                 raise document.error(
@@ -105,21 +114,22 @@ class Application:
         return cls(document.data["metadata"]["name"], document, components, providers, wires)
 
 
-def _part(item: dict[str, Any], place: Place) -> Part:
+def _part(document: Document, item: dict[str, Any], place: Place) -> Part:
     properties = item["properties"]
     instances = None
     for trait in item.get("traits") or []:
         if trait["type"] in ("spreadscaler", "daemonscaler"):
             scaler = trait["properties"]
             instances = scaler.get("instances", scaler.get("replicas", instances))
-    config = properties.get("config")
+    shared = properties.get("application")  # a part that another application has brought
+    config, at = properties.get("config"), (*place, "properties", "config")
     return Part(
         item["name"],
-        properties["image"],
+        properties["image"] if shared is None else f"{shared['name']}/{shared['component']}",
         place,
         properties.get("contract"),
-        _config(config) if isinstance(config, list) else _texts(config if isinstance(config, dict) else {}),
-        instances,
+        _config(document, config, at) if isinstance(config, list) else _texts(document, config, at),
+        None if instances is None else int(instances),  # 4.0 is a whole number to a JSON schema
     )
 
 
@@ -129,25 +139,33 @@ def _wires(document: Document, item: dict[str, Any], n: int, parts: Mapping[str,
         said = trait.get("properties") or {}
         if trait["type"] == "linkdef":
             other = _other(document, parts, said["target"], (*place, "target"))
-            contract = other.contract
-            if contract is None:
+            if other.contract is None:
                 raise document.error(
                     (*place, "target"), f"{other.name!r} has no contract, so a linkdef can't lead to it"
                 )
-            yield Wire(
-                item["name"], other.name, CONTRACTS[contract], (), _texts(said.get("values") or {}), "default", place
-            )
+            values = _texts(document, said.get("values"), (*place, "values"))
+            yield Wire(item["name"], other.name, CONTRACTS[other.contract], (), values, "default", False, place)
         elif trait["type"] == "link":
-            end = said["target"]
-            target = end if isinstance(end, str) else end["name"]
-            _other(document, parts, target, (*place, "target"))
-            config = {
-                **_config(said.get("source_config") or (said.get("source") or {}).get("config") or []),
-                **_config(said.get("target_config") or (end.get("config") if isinstance(end, dict) else None) or []),
-            }
-            package = f"{said['namespace']}:{said['package']}"
+            end = said["target"] if isinstance(said["target"], dict) else {"name": said["target"]}
+            source = said.get("source") or {}
+            _other(document, parts, end["name"], (*place, "target"))
+            config: dict[str, str] = {}
+            for named, at in (
+                (said.get("source_config"), (*place, "source_config")),
+                (source.get("config"), (*place, "source", "config")),
+                (said.get("target_config"), (*place, "target_config")),
+                (end.get("config"), (*place, "target", "config")),
+            ):
+                config.update(_config(document, named or [], at))
             yield Wire(
-                item["name"], target, package, tuple(said["interfaces"]), config, said.get("name", "default"), place
+                item["name"],
+                end["name"],
+                f"{said['namespace']}:{said['package']}",
+                tuple(said["interfaces"]),
+                config,
+                said.get("name") or "default",
+                bool(source.get("secrets") or end.get("secrets")),
+                place,
             )
 
 
@@ -159,10 +177,16 @@ def _other(document: Document, parts: Mapping[str, Part], name: str, place: Plac
     return parts[name]
 
 
-def _config(named: list[dict[str, Any]]) -> dict[str, str]:
+def _config(document: Document, named: list[dict[str, Any]], place: Place) -> dict[str, str]:
     """All settings of a list of named groups; a later group wins."""
-    return {key: value for group in named for key, value in _texts(group.get("properties") or {}).items()}
+    found: dict[str, str] = {}
+    for n, group in enumerate(named):
+        found.update(_texts(document, group.get("properties"), (*place, n, "properties")))
+    return found
 
 
-def _texts(values: Mapping[str, Any]) -> dict[str, str]:
-    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}
+def _texts(document: Document, values: Any, place: Place) -> dict[str, str]:
+    """Settings as text, as they are written; none where there is no mapping."""
+    if not isinstance(values, dict):
+        return {}
+    return {key: str(document.written.get((*place, key), value)) for key, value in values.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ..app import App, Settings
+from ..errors import ManifestError
 from ..links import Link
 from .plan import Plan
 
@@ -23,12 +25,23 @@ class Deployment:
         servers: app's name → its server.
     """
 
-    def __init__(self, lab: Lab, plan: Plan, serve: bool) -> None:
+    def __init__(self, lab: Lab, plan: Plan, serve: bool, allow_http: Iterable[str] = ()) -> None:
+        """
+        Raises:
+            ManifestError: an app of one of its names is being served; it goes on.
+        """
+        for app, server in lab.served:  # loading one of that name would close it behind its server
+            if any(planned.name == app.name for planned in plan.apps):
+                raise ManifestError(
+                    f"{plan.name} has a component {app.name}, and the lab serves one at {server.url}; stop that first "
+                    "(its deployment, or its server)"
+                )
         self.plan = plan
         self.apps: dict[str, App] = {}
         self.links: list[Link] = []
         self.servers: dict[str, Any] = {}
         self._lab = lab
+        self._allow_http = tuple(allow_http)
         try:
             self._make(serve)
         except BaseException:
@@ -40,7 +53,11 @@ class Deployment:
         for planned in self.plan.apps:
             workers = planned.workers or Settings.workers
             self.apps[planned.name] = lab.load(
-                planned.source, name=planned.name, config=planned.config, workers=workers
+                planned.source,
+                name=planned.name,
+                config=planned.config,
+                workers=workers,
+                allow_http=self._allow_http,
             )
         for link in self.plan.links:
             target = self.apps[link.target] if link.import_name.startswith("wasi:http") else link.target

@@ -10,7 +10,14 @@ from typing import Any
 
 import jsonschema
 
+from ..providers.address import masked
 from .document import Document
+
+
+def _maybe(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same, or nothing: `labels:` with nothing behind it, as wadm lets it stand."""
+    return {**schema, "type": [schema["type"], "null"]}
+
 
 _TEXT = {"type": "string", "minLength": 1}
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$", "maxLength": 253}
@@ -21,9 +28,10 @@ _CONFIG = {
         "type": "object",
         "required": ["name"],
         "additionalProperties": False,
-        "properties": {"name": _TEXT, "properties": _VALUES},
+        "properties": {"name": _TEXT, "properties": _maybe(_VALUES)},
     },
 }
+_LIST = _maybe({"type": "array"})
 _END = {
     "oneOf": [
         _NAME,
@@ -31,15 +39,17 @@ _END = {
             "type": "object",
             "required": ["name"],
             "additionalProperties": False,
-            "properties": {"name": _NAME, "config": _CONFIG, "secrets": {"type": "array"}},
+            "properties": {"name": _NAME, "config": _maybe(_CONFIG), "secrets": _LIST},
         },
     ]
 }
-_SOURCE = {
-    "type": "object",
-    "additionalProperties": False,
-    "properties": {"name": _NAME, "config": _CONFIG, "secrets": {"type": "array"}},
-}
+_SOURCE = _maybe(
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"name": _NAME, "config": _maybe(_CONFIG), "secrets": _LIST},
+    }
+)
 
 _SCALER = {
     "type": "object",
@@ -47,14 +57,14 @@ _SCALER = {
     "properties": {
         "instances": {"type": "integer", "minimum": 0},
         "replicas": {"type": "integer", "minimum": 0},
-        "spread": {"type": "array"},
+        "spread": _LIST,
     },
 }
 _LINKDEF = {
     "type": "object",
     "required": ["target"],
     "additionalProperties": False,
-    "properties": {"target": _NAME, "values": _VALUES},
+    "properties": {"target": _NAME, "values": _maybe(_VALUES)},
 }
 _LINK = {
     "type": "object",
@@ -66,9 +76,9 @@ _LINK = {
         "namespace": _TEXT,
         "package": _TEXT,
         "interfaces": {"type": "array", "items": _TEXT, "minItems": 1},
-        "name": _TEXT,
-        "source_config": _CONFIG,
-        "target_config": _CONFIG,
+        "name": _maybe(_TEXT),
+        "source_config": _maybe(_CONFIG),
+        "target_config": _maybe(_CONFIG),
     },
 }
 
@@ -91,7 +101,7 @@ SCHEMA: dict[str, Any] = {
         "metadata": {
             "type": "object",
             "required": ["name"],
-            "properties": {"name": _NAME, "annotations": _VALUES, "labels": _VALUES},
+            "properties": {"name": _NAME, "annotations": _maybe(_VALUES), "labels": _maybe(_VALUES)},
         },
         "spec": {
             "type": "object",
@@ -110,19 +120,26 @@ SCHEMA: dict[str, Any] = {
                             "type": {"enum": ["actor", "component", "capability"]},
                             "properties": {
                                 "type": "object",
-                                "required": ["image"],
+                                "if": {"required": ["application"]},
+                                "else": {"required": ["image"]},
                                 "additionalProperties": False,
                                 "properties": {
                                     "image": _TEXT,
-                                    "id": _TEXT,
+                                    "application": {
+                                        "type": "object",
+                                        "required": ["name", "component"],
+                                        "additionalProperties": False,
+                                        "properties": {"name": _NAME, "component": _NAME},
+                                    },
+                                    "id": _maybe(_TEXT),
                                     "contract": _TEXT,
                                     "link_name": _TEXT,
-                                    "config": {"anyOf": [_CONFIG, _VALUES, _TEXT]},
-                                    "secrets": {"type": "array"},
+                                    "config": {"anyOf": [_maybe(_CONFIG), _VALUES, _TEXT]},
+                                    "secrets": _LIST,
                                 },
                             },
                             "traits": {
-                                "type": "array",
+                                "type": ["array", "null"],
                                 "items": {
                                     "type": "object",
                                     "required": ["type"],
@@ -141,7 +158,7 @@ SCHEMA: dict[str, Any] = {
                         },
                     },
                 },
-                "policies": {"type": "array"},
+                "policies": _LIST,
             },
         },
     },
@@ -186,7 +203,7 @@ def _words(error: jsonschema.ValidationError) -> str:
     if rule == "const":
         return f"{_shown(got)} should be {wanted!r}"
     if rule == "type":
-        kinds = [wanted] if isinstance(wanted, str) else wanted
+        kinds = [wanted] if isinstance(wanted, str) else [kind for kind in wanted if kind != "null"]
         return f"{_shown(got)} should be {' or '.join(_KINDS[kind] for kind in kinds)}"
     if rule == "pattern":
         return (
@@ -196,7 +213,7 @@ def _words(error: jsonschema.ValidationError) -> str:
         return "it may not be empty"
     if rule == "minimum":
         return f"{_shown(got)} should be {wanted} or more"
-    return error.message[:200]
+    return masked(error.message)[:200]
 
 
 _KINDS = {
@@ -210,4 +227,7 @@ def _shown(value: Any) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    return repr(value) if len(repr(value)) <= 60 else repr(value)[:59] + "…"
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
+    shown = masked(repr(value))
+    return shown if len(shown) <= 60 else shown[:59] + "…"

@@ -3,12 +3,11 @@
 const PAUSE = 150;
 
 function render({ model, el }) {
-  el.style.width = "100%";
-  el.style.height = "0";
   let timer = 0;
   let told = 0;
+  let frame = 0;
   const tell = () => {
-    const width = Math.floor(el.clientWidth);
+    const width = Math.floor(el.closest(".wl-latency")?.clientWidth ?? 0);
     if (!width || width === told) return;
     told = width;
     model.send({ type: "width", width });
@@ -17,9 +16,15 @@ function render({ model, el }) {
     clearTimeout(timer);
     timer = setTimeout(tell, PAUSE);
   });
-  observer.observe(el);
+  const watch = () => {
+    const box = el.closest(".wl-latency"); // none until we have been put into it
+    if (box) observer.observe(box);
+    else frame = requestAnimationFrame(watch);
+  };
+  watch();
   model.send({ type: "shown" });
   return () => {
+    cancelAnimationFrame(frame);
     clearTimeout(timer);
     observer.disconnect();
   };

@@ -38,6 +38,7 @@ _P50, _P99, _FAILED, _SWAP, _TEXT, _GRID = (
 
 STYLE = """<style>
 .wl-latency{overflow:hidden}
+.wl-latency .modebar-container{display:none!important}
 .wl-latency .js-plotly-plot .main-svg text:not(.annotation-text){fill:var(--jp-ui-font-color1,#808080)!important}
 .wl-latency .js-plotly-plot .hoverlayer text{fill:#fff!important}
 </style>"""
@@ -216,15 +217,15 @@ _LAYOUT: dict[str, Any] = {
     "dragmode": False,
     "hovermode": "x",
     "hoverlabel": {"bgcolor": "#333", "font": {"color": "#fff"}},
-    "modebar": {"remove": "zoom pan select lasso zoomin zoomout autoscale resetscale toimage".split()},
     "legend": {"orientation": "h", "x": 0, "y": -0.16, "yanchor": "top", "traceorder": "normal"},
-    "xaxis": {**_AXIS, "type": "date", "tickformat": "%H:%M:%S", "nticks": 7},
+    "xaxis": {**_AXIS, "type": "date", "tickformat": "%H:%M:%S", "nticks": 5, "tickangle": 0},
     "yaxis": {
-        **_AXIS, "type": "log", "dtick": 1, "ticksuffix": " ms", "exponentformat": "none",
+        **_AXIS, "type": "log", "range": [-1, 2], "dtick": 1, "ticksuffix": " ms", "exponentformat": "none",
         "minor": {"dtick": "D1", "ticks": "outside", "ticklen": 3, "tickcolor": _GRID},
     },
     "yaxis2": {
-        **_AXIS, "overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero", "nticks": 3,
+        **_AXIS, "overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero",
+        "tickmode": "auto", "nticks": 3,
         "tickfont": {"color": _FAILED}, "range": [0, 3], "showticklabels": False, "tickformat": "d",
     },
 }  # fmt: skip

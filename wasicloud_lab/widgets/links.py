@@ -14,6 +14,7 @@ import ipywidgets
 from ..choices import Choice, objection
 from ..history import Swap
 from ..kinds import HANDLERS
+from ..providers.address import masked
 from . import shells
 from .board import Board, board_of, wires_of
 from .copy import CopyCode
@@ -142,16 +143,11 @@ class LinkRow:
             f"<b>{escape(link.name)}</b> · {escape(link.kind.slot)} of {escape(', '.join(apps))} · "
             f"now on <b>{escape(link.summary())}</b>"
         )
-        options = self._options()
-        if options != list(self.provider.options):
-            chosen = self.provider.value
-            self.provider.options = options  # chooses the first
-            labels = [label for label, _ in options]
-            known = chosen is not None and chosen.label in labels
-            self.provider.index = labels.index(chosen.label) if known else _first(link, options)
         job = self._board.job(link)
         moved = link.moved
         busy = job is not None or moved is not None
+        if not busy:  # what is being swapped to stays in sight
+            self._offer(self._options())
         for widget in (self.swap, self.provider, self.move, self.url):
             if widget.disabled != busy:
                 widget.disabled = busy
@@ -159,6 +155,18 @@ class LinkRow:
         if job is not None and job.cancelled:
             job.cancel()
         self.says.value = self._words(job, moved)
+
+    def _offer(self, options: list[tuple[str, Choice]]) -> None:
+        if options == list(self.provider.options):
+            return
+        chosen = self.provider.value
+        self.provider.options = options  # chooses the first
+        labels = [label for label, _ in options]
+        if chosen is not None and chosen.label in labels:
+            self.provider.index = labels.index(chosen.label)
+        else:  # a server that has been started since is what the link is on now, and can't be started again
+            here = [choice.url is not None and masked(choice.url) == self._link.url for _, choice in options]
+            self.provider.index = here.index(True) if True in here else _first(self._link, options)
 
     def _words(self, job: Any, moved: Any) -> str:
         link = self._link
