@@ -101,6 +101,19 @@ SHOWS: dict[str, list[tuple[str, str]]] = {
         ("compose-swap", "Hello, files/cats.txt, from a Go component!"),
         ("compose-links", "gopher handler  → files  (gopher)"),
     ],
+    "04-swap-live": [
+        ("panel", "Panel("),
+        ("swap", "memory → embedded Redis, hashes, 5 keys"),
+        ("swap-real", "a real redis-server at redis://127.0.0.1:"),
+        ("swap-real", "5 keys"),
+        ("count", "failed 0"),
+        ("trace", "GET /mossaka → 200"),
+        ("trace", "<svg"),
+        ("trace-data", "bucket 'user:mossaka'.get('animal') → b'cat'"),
+        ("data", "Your favourite animal: fox."),
+        ("trouble", "503: The key-value store failed: "),
+        ("trouble", "\n200\n"),
+    ],
     "06-write-your-own-provider": [
         ("four", "<JSON file store.json>"),
         ("plug", "Your favourite animal: fox."),
@@ -188,6 +201,20 @@ dice = lab.load("echo", name="dice")""",
             "refused = gopher.put('/files/cats.txt', content='purr')",
             "refused = gopher.put('/cats.txt', content='purr')",
             "lab.blobstore.wrap(wl.ReadOnly)\nrefused = gopher.put('/files/cats.txt', content='meow')",
+        ],
+    },
+    "04-swap-live": {
+        "live": [
+            "live = 'traffic'",
+            "live = lab.traffic(gopher, '/mossaka', rate=50)",
+            "live.stop()\nlive = lab.traffic(gopher, '/nobody', rate=50)\nlive.stop()",
+            "live = lab.traffic(gopher, '/mossaka', rate=50)\ntime.sleep(0.5)\nlive.stop()",
+            "live = lab.traffic(gopher, '/mossaka', rate=50)\nfor _ in range(2):\n    time.sleep(0.5)\n"
+            "    lab.keyvalue.swap('memory://', migrate=True)\nlab.keyvalue.swap('memory://')\ntime.sleep(0.5)\nlive.stop()",
+        ],
+        "slow": [
+            "slowest = 0.2",
+            "slowest = 'bucket.get'",
         ],
     },
     "06-write-your-own-provider": {

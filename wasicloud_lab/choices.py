@@ -147,7 +147,7 @@ class Choices:
     def _servers(self, lab: Lab, kind: str) -> list[Choice]:
         # Read without making it: a lab whose services nobody has asked for has none that run.
         services = lab.__dict__.get("services")
-        running = services._running() if services is not None else []
+        running = services.running if services is not None else []
         own = [service for service in running if service.kind in _FOR.get(kind, ())]
         urls = {service.url for service in own}
         found = [Choice(f"{_SERVERS[each.kind].name} at {HOST}:{each.port}, started here", each.url) for each in own]

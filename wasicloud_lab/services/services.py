@@ -168,13 +168,15 @@ class Services:
         self.stop_all()
 
     def __repr__(self) -> str:
-        running = self._running()
+        running = self.running
         return "\n".join(map(repr, running)) if running else "<no services; .redis(), .azurite() or .nats() starts one>"
 
     def _repr_html_(self) -> str:
         return f"<pre>{escape(repr(self))}</pre>"
 
-    def _running(self) -> list[Service]:
+    @property
+    def running(self) -> list[Service]:
+        """The servers started here that still run."""
         return [service for service in self._started if service.running]
 
     def _one(
@@ -184,7 +186,7 @@ class Services:
         if "folder" in options:
             options["folder"] = os.path.abspath(options["folder"])
         with self._lock:
-            for service in self._running():
+            for service in self.running:
                 if service.kind != kind:
                     continue
                 if not new and (not options or service.options == options):
