@@ -14,6 +14,7 @@ import pytest
 
 import wasicloud_lab as wl
 from wasicloud_lab.history import Swap
+from wasicloud_lab.migration import bytes_text
 from wasicloud_lab.providers.blobstore.base import ensure_container, fetch, put
 from wasicloud_lab.providers.blobstore.memory import MemoryBlobstore
 from wasicloud_lab.providers.keyvalue.memory import MemoryStore
@@ -401,6 +402,67 @@ def test_a_blobstore_that_dies_half_way_is_cleaned_and_what_was_replaced_is_name
         own_lab.blobstore.swap(target, migrate=True)
 
 
+class Stranger:
+    """A store that has the methods of a provider, and no base class."""
+
+    def __init__(self) -> None:
+        self._store = MemoryStore()
+        for name, method in vars(wl.KeyValueProvider).items():
+            if callable(method) and not name.startswith("_"):
+                setattr(self, name, getattr(self._store, name))
+
+
+def test_a_store_without_the_base_class_can_be_moved_to_and_from(own_lab: wl.Lab) -> None:
+    own_lab.keyvalue.provider.set("b", "k", b"v")
+    stranger: Any = Stranger()
+    own_lab.keyvalue.swap(stranger, migrate=True)
+    assert stranger.get("b", "k") == b"v"
+    own_lab.keyvalue.swap("memory://", migrate=True)
+    assert own_lab.keyvalue.provider.get("b", "k") == b"v"
+
+
+def test_what_a_strangers_store_says_while_data_moves_is_masked(own_lab: wl.Lab) -> None:
+    class Strange(MemoryStore):
+        def set_many(self, bucket: str, pairs: Any) -> None:
+            raise ConnectionError("no way to redis://:s3cret@h")
+
+    own_lab.keyvalue.provider.set("b", "k", b"v")
+    with pytest.raises(wl.SwapRefused, match=r"ConnectionError: no way to redis://:\*\*\*@h") as caught:
+        own_lab.keyvalue.swap(Strange(), migrate=True)
+    assert "s3cret" not in str(caught.value) + repr(own_lab.links)
+
+
+def test_a_step_of_a_move_stays_small_when_large_values_follow_small_ones(own_lab: wl.Lab) -> None:
+    steps: list[int] = []
+
+    class Measured(MemoryStore):
+        def set_many(self, bucket: str, pairs: Any) -> None:
+            pairs = list(pairs)
+            steps.append(sum(len(value) for _, value in pairs))
+            super().set_many(bucket, pairs)
+
+    source = own_lab.keyvalue.provider
+    source.set_many("b", [(f"a{n:04}", b"x") for n in range(3000)])
+    source.set_many("b", [(f"b{n:04}", bytes(300_000)) for n in range(400)])
+    swap = own_lab.keyvalue.swap(Measured(), migrate=True)
+    assert swap.moved is not None
+    assert swap.moved.items == 3400
+    assert max(steps) <= 100 * 300_000  # what may be read before it is known how large it is
+    assert sorted(steps)[-3] <= 8_000_000
+    assert len(steps) < 100
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1 kB"), (999_400, "999 kB"), (999_600, "1 MB"),
+        (999_600_000, "1.0 GB"), (2_000_000_000_000, "2,000.0 GB"),
+    ],
+)  # fmt: skip
+def test_sizes_are_said_for_people(count: int, words: str) -> None:
+    assert bytes_text(count) == words
+
+
 # --- under traffic -----------------------------------------------------------------------------------
 
 
@@ -620,8 +682,8 @@ def test_what_the_second_component_does_wrong_is_told(own_lab: wl.Lab, gopher: w
         own_lab.link(gopher, "wasi:http/incoming-handler", own_lab.load("shapes"))
     with pytest.raises(wl.LinkError, match="no app 'nobody'"):
         own_lab.link(gopher, "wasi:http/incoming-handler", "nobody")
-    with pytest.raises(wl.SwapRefused, match="another app"):
-        gopher.links["wasi:http/incoming-handler"].swap(3)
+    with pytest.raises(wl.SwapRefused, match=r"another app.*'redis://:\*\*\*@h'"):
+        gopher.links["wasi:http/incoming-handler"].swap("redis://:s3cret@h")
 
 
 def test_a_component_linked_to_itself_ends_with_an_error(own_lab: wl.Lab, gopher: wl.App) -> None:

@@ -198,7 +198,8 @@ def test_what_is_left_empty_is_left_out(write: Callable[[str], Path]) -> None:
         NEW.replace("annotations: {version: v0.0.1}", "annotations:\n  labels:")
         .replace("spec:\n", "spec:\n  policies:\n")
         .replace("            properties: {tone: warm, loud: true}\n", "            properties:\n")
-        + "    - name: idle\n      type: capability\n      properties: {image: x, id: , config: , secrets: }\n      traits:\n"
+        + "    - name: idle\n      type: capability\n"
+        + "      properties: {image: x, id: , config: , secrets: }\n      traits:\n"
     )
     assert manifest.load(write(text)).apps[0].config == {}
 
@@ -248,8 +249,8 @@ def test_a_provider_that_another_application_shares_is_known_by_its_name(write: 
 
 def test_one_provider_is_linked_once_with_one_group_of_settings(write: Callable[[str], Path]) -> None:
     def twice(config: str) -> str:
-        more = f"- type: link\n          properties: {{namespace: wasi, package: keyvalue, interfaces: [batch], {config}}}\n"
-        return NEW.replace("- type: link", f"{more}        - type: link", 1)
+        more = f"properties: {{namespace: wasi, package: keyvalue, interfaces: [batch], {config}}}"
+        return NEW.replace("- type: link", f"- type: link\n          {more}\n        - type: link", 1)
 
     def target(text: str) -> str:
         found: str = next(each.target for each in manifest.load(write(text)).links if each.provider == "kv")
@@ -259,7 +260,7 @@ def test_one_provider_is_linked_once_with_one_group_of_settings(write: Callable[
     same = "target: {name: kv, config: [{name: a, properties: {url: 'redis://:s3cret@127.0.0.1:6379'}}]}"
     assert target(twice(same)) == "redis://:s3cret@127.0.0.1:6379"
     said = refusal(write, twice(same.replace("6379", "6380")))
-    assert "line 25" in said
+    assert "line 22" in said  # the later of the two
     assert "kv twice, with other settings" in said
 
 
@@ -298,6 +299,14 @@ def test_files_are_found_on_every_system(write: Callable[[str], Path], tmp_path:
 
 UNKNOWN = NEW.replace('{url: "redis://:s3cret@127.0.0.1:6379"}', "{a: b}").replace("keyvalue-redis", "vault")
 
+TWO = f"""\
+{NEW}
+    - name: second
+      type: component
+      properties: {{image: file://./greeter.wasm}}
+{NEW[NEW.index("    - name: http") :].replace("name: http", "name: http2").replace("greeter", "second")}
+"""
+
 FAULTS = {
     "no YAML": ("a: [", "line 1", "expected"),
     "nothing": ("", "no documents"),
@@ -330,16 +339,20 @@ FAULTS = {
     "a truth that is none": (NEW.replace("tone: warm", "tone: !!bool perhaps"), "line 14", "'perhaps'"),
     "nothing for a setting": (NEW.replace("tone: warm", "tone: ~"), "line 14", "nothing should be text"),
     "a tab": (NEW.replace("    - name: kv", "\t- name: kv"), "line 37", "'\\t'"),
-    "a secret in the wrong place": (NEW.replace('{url: "redis://:s3cret@127.0.0.1:6379"}', "'redis://:s3cret@h'"), "line 27", "redis://:***@h"),
+    "a secret in the wrong place": (
+        NEW.replace('{url: "redis://:s3cret@127.0.0.1:6379"}', "'redis://:s3cret@h'"), "line 27", "redis://:***@h",
+    ),
     "a secret for a name": (NEW.replace("target: blobs", "target: 'redis://:s3cret@h'"), "line 33", "redis://:***@h"),
     "a URL of no store": (NEW.replace("redis://:s3cret", "http://:s3cret"), "line 20", "no keyvalue provider for 'http://:***@"),
-    "settings in a store of secrets": (NEW.replace("            target: blobs\n", "            target: {name: blobs, secrets: [{name: key}]}\n"), "line 29", "--provider blobs=URL"),
-    "an id twice": (NEW.replace('0.28.1"}', '0.28.1", id: x}').replace('0.10.1"}', '0.10.1", id: x}'), "line 42", "'blobs' has the id 'x'"),
-    "one address for two": (
-        NEW + NEW[NEW.index("    - name: greeter") : NEW.index("          config:")].replace("greeter\n", "second\n").replace("        config:\n", "")
-        + NEW[NEW.index("    - name: http\n") :].replace("name: http\n", "name: http2\n").replace("greeter", "second"),
-        "line 65", "second and greeter would both be served at 127.0.0.1:8080",
+    "settings in a store of secrets": (
+        NEW.replace("target: blobs\n", "target: {name: blobs, secrets: [{name: key}]}\n"),
+        "line 30", "--provider blobs=URL",
     ),
+    "an id twice": (
+        NEW.replace('0.28.1"}', '0.28.1", id: x}').replace('0.10.1"}', '0.10.1", id: x}'),
+        "line 42", "'blobs' has the id 'x'",
+    ),
+    "one address for two": (TWO, "line 66", "second and greeter would both be served at 127.0.0.1:8080"),
     "an address that is none": (NEW.replace('"127.0.0.1:8080"', '"8080"'), "'8080'", "HOST:PORT"),
 }  # fmt: skip
 

@@ -20,27 +20,23 @@ from .drawing import world_svg, world_tree
 from .errors import GuestError, LinkError
 from .host.component import Component
 from .host.engine import Limits
-from .host.instances import Instance
 from .host.pool import Pool
 from .host.state import current, enclosing_trace
-from .host.types import Interface, World
+from .host.types import World
 from .message import Headers, Response, prepare
 from .plugs import Pins
+from .session import Session
 from .trace import TRACES_KEPT, NoTrace, Recorder, Trace
 from .wasi.http.exchange import BufferedExchange, Exchange
 from .wasi.http.fields import content_length
 from .wasi.http.streamed import StreamedExchange
 from .wasi.http.types import IncomingRequest, ResponseOutparam
+from .wiring import wiring
 
 if TYPE_CHECKING:
     from .links import Link
 
 HANDLER = "wasi:http/incoming-handler"
-
-#: Imports that the lab serves through links.
-LINKED = ("wasi:keyvalue/", "wasi:blobstore/", HANDLER)
-#: How `wiring` names what the lab itself serves.
-OURS = "the lab"
 
 #: Which requests are traced: those made one by one from Python, those served and streamed as well, or none.
 Tracing = Literal["calls", "all", "off"]
@@ -125,20 +121,7 @@ class App:
     @property
     def wiring(self) -> dict[str, str | None]:
         """What each import is plugged into: a few words, or None where nothing provides it."""
-        found = {name: self._words(name, by) for name, by in self.pool.linker.provided.items()}
-        for name, item in self.world.imports.items():
-            if found[name] is None and isinstance(item, Interface) and not item.functions and not item.resources:
-                found[name] = "types only"
-        return found
-
-    def _words(self, import_name: str, by: Any) -> str | None:
-        """What an import is plugged into; for the lab's own stores and handlers, what they are linked to."""
-        bare = import_name.partition("@")[0]
-        words = _words(by)
-        if words == OURS and bare.startswith(LINKED):
-            link = self.links.get(bare) or self.links.get(bare.partition("/")[0])
-            return link.summary() if link is not None else None
-        return words
+        return wiring(self.world, self.pool.linker.provided, self.links)
 
     @cached_property
     def handler(self) -> str | None:
@@ -482,44 +465,8 @@ class App:
         return {"text/plain": world_tree(self), "text/html": world_svg(self)}
 
 
-class Session:
-    """One instance of an app, inside `with app.instance() as i:`."""
-
-    def __init__(self, app: App, pool: Pool, instance: Instance) -> None:
-        self._app = app
-        self._pool = pool
-        self._instance: Instance | None = instance
-
-    def end(self) -> None:
-        """The instance is another's from now on."""
-        self._instance = None
-
-    def call(self, function: str, *arguments: Any, deadline: float | None = -1) -> Any:
-        """As `App.call`, on this instance."""
-        if self._instance is None:
-            raise LinkError("this instance was given back at the end of its `with` block; take another")
-        export = self._pool.export(function)
-        pins = Pins(self._app.links, self._app.name)
-        try:
-            return self._instance.call(export, arguments, plugs=pins.plugs, deadline=deadline)
-        finally:
-            pins.release()
-
-
 def _body_size(exchange: Exchange) -> int | None:
     """Bytes of a response's body; None where it has not ended."""
     if isinstance(exchange, BufferedExchange):
         return sum(map(len, exchange.chunks))
     return 0 if exchange.bodiless else exchange.size
-
-
-def _words(provider: Any) -> str | None:
-    """What serves an import, in a few words: its own summary, else where it comes from."""
-    if provider is None:
-        return None
-    summary = getattr(type(provider), "summary", None)
-    if summary is not None:
-        return str(summary(provider))
-    if type(provider).__module__.startswith(f"{__package__}.wasi"):
-        return OURS
-    return str(getattr(provider, "__name__", type(provider).__name__))

@@ -92,31 +92,33 @@ def _slices(source: KeyValueProvider, bucket: str) -> Iterator[tuple[list[str], 
 
     A store does not tell how large its values are before they are read, so they are read a few at a time, and gathered.
     """
-    count = 16
+    read = most = 16
     seen: set[str] = set()  # a store may list a key twice
     waiting: list[str] = []
     for key in every(lambda cursor: source.keys(bucket, cursor)):
         if key not in seen:
             seen.add(key)
             waiting.append(key)
-    at = gathered = 0
-    found: list[tuple[str, bytes]] = []
+    at = size = 0
+    keys: list[str] = []
+    values: list[bytes] = []
     while at < len(waiting):
-        keys = waiting[at : at + count]
-        at += count
-        read = [(key, value) for key, value in zip(keys, source.get_many(bucket, keys)) if value is not None]
-        size = sum(len(value) for _, value in read)
-        if found and gathered + size > STEP:
-            yield [key for key, _ in found], [value for _, value in found]
-            found, gathered = [], 0
-        found += read
-        gathered += size
-        if gathered > STEP or len(found) + count > 1000:
-            yield [key for key, _ in found], [value for _, value in found]
-            found, gathered = [], 0
-        count = min(count * 2, READ) if size < STEP // 4 else max(count // 4, 1) if size > STEP else count
-    if found:
-        yield [key for key, _ in found], [value for _, value in found]
+        asked = waiting[at : at + min(read, most - len(keys))]
+        at += len(asked)
+        before = size
+        for key, value in zip(asked, source.get_many(bucket, asked)):
+            if value is not None:
+                keys.append(key)
+                values.append(value)
+                size += len(value)
+        # As many at once as would have stayed below a step.
+        read = min(read * 2, READ) if size - before < STEP // 4 else max(read // 4, 1) if size - before > STEP else read
+        if keys and (len(keys) >= most or size > STEP // 2):
+            yield keys, values
+            keys, values, size = [], [], 0
+            most = min(most * 2, 1000)
+    if keys:
+        yield keys, values
 
 
 def _fit(source: KeyValueProvider, target: KeyValueProvider, bucket: str, keys: list[str], values: list[bytes]) -> None:

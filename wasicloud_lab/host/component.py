@@ -106,9 +106,10 @@ def _checked(data: bytes, name: str) -> bytes:
 def _compile(data: bytes, digest: str, name: str, progress: Progress) -> tuple[wc.Component, bool]:
     path = cache_dir() / f"wasmtime-{wasmtime_version()}" / f"{digest}.cwasm"
     if path.is_file():
+        with contextlib.suppress(OSError):  # somebody else's, in a cache that people share: good all the same
+            os.utime(path)  # the cache is trimmed of what was not used for long
         # A file from another machine or build is refused by wasmtime: then it is compiled anew.
         with contextlib.suppress(wasmtime.WasmtimeError, OSError):
-            os.utime(path)  # the cache is trimmed of what was not used for long
             return wc.Component.deserialize_file(engine(), str(path)), True
     with progress(name, len(data)):
         try:

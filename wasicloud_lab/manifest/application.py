@@ -100,7 +100,7 @@ class Application:
             if known is not None and ids.setdefault(known, item["name"]) != item["name"]:
                 raise document.error(
                     (*place, "properties", "id"),
-                    f"{item['name']!r} has the id {known!r}, which {ids[known]!r} has as well; each needs an id of its own",
+                    f"{item['name']!r} has the id {known!r}, which {ids[known]!r} has too; each needs one of its own",
                 )
             (providers if item["type"] == "capability" else components)[item["name"]] = _part(document, item, place)
         for part in providers.values():

@@ -25,7 +25,9 @@ class _Language(NamedTuple):
 
 
 def _language(pattern: str, keywords: str, types: str = "") -> _Language:
-    return _Language(re.compile(pattern, re.DOTALL | re.MULTILINE), frozenset(keywords.split()), frozenset(types.split()))
+    return _Language(
+        re.compile(pattern, re.DOTALL | re.MULTILINE), frozenset(keywords.split()), frozenset(types.split())
+    )
 
 
 _C_COMMENT = r"(?P<c>//[^\n]*|/\*.*?(?:\*/|\Z))"
@@ -49,8 +51,8 @@ _LANGUAGES = {
         _C_COMMENT
         + r'|(?P<s>b?r(?P<h>#*)".*?(?:"(?P=h)|\Z)|b?"(?:\\.|[^"\\])*"?|b?\'(?:\\[^\n]{1,8}?|[^\'\\\n])\')'
         + rf"|(?P<t>'\w+)|{_NUMBER}|(?P<w>[^\W\d]\w*!?)",
-        "as async await break const continue crate dyn else enum extern false fn for if impl in let loop match mod move "
-        "mut pub ref return self Self static struct super trait true type unsafe use where while",
+        "as async await break const continue crate dyn else enum extern false fn for if impl in let loop match mod "
+        "move mut pub ref return self Self static struct super trait true type unsafe use where while",
         "bool char f32 f64 i8 i16 i32 i64 i128 isize str u8 u16 u32 u64 u128 usize String Vec Option Result Box",
     ),
     "python": _language(
