@@ -720,6 +720,152 @@ def test_a_migration_does_not_wait_for_a_request_that_waits_for_it(
     assert fetch(new, "default", "x") == b"x"
 
 
+# --- who closes what ---------------------------------------------------------------------------------
+
+
+def test_a_provider_is_closed_when_the_last_link_lets_go_of_it(own_lab: wl.Lab, gopher: wl.App) -> None:
+    store = own_lab.keyvalue.provider
+    own_lab.keyvalue.wrap(wl.Cached)
+    own_lab.keyvalue.swap(store)  # what was inside of the wrapper
+    own_lab.keyvalue.swap(store, read_only=True)
+    own_lab.keyvalue.swap(own_lab.keyvalue.provider.inner)
+    store.set("b", "k", b"v")
+
+    link = own_lab.link(gopher, "wasi:keyvalue", own_lab.keyvalue.provider, read_only=True)
+    own_lab.keyvalue.swap("memory://")
+    assert link.provider.get("b", "k") == b"v"
+    own_lab.unlink(gopher, "wasi:keyvalue")
+    with pytest.raises(wl.Unavailable):
+        store.get("b", "k")
+
+
+def test_a_link_that_is_closed_while_it_is_swapped_closes_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    from wasicloud_lab.providers.keyvalue import memory
+
+    lab, made = wl.Lab(), MemoryStore()
+    monkeypatch.setattr(memory, "open_memory", lambda address: made)
+    old = lab.keyvalue.provider
+    monkeypatch.setattr(made, "summary", lambda: lab.close() or "memory")  # asked just before the flip
+    monkeypatch.setattr(made, "ping", lambda: None)
+    with pytest.raises(wl.SwapRefused):
+        lab.keyvalue.swap("memory://")
+    for store in (old, made):
+        with pytest.raises(wl.Unavailable):
+            store.get("b", "k")
+
+
+def test_an_interrupt_after_the_flip_leaves_the_new_provider_open(
+    own_lab: wl.Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stuck(MemoryStore):
+        def close(self) -> None:
+            raise KeyboardInterrupt
+
+    from wasicloud_lab.providers.keyvalue import memory
+
+    with monkeypatch.context() as patched:
+        patched.setattr(memory, "open_memory", lambda address: Stuck())
+        own_lab.keyvalue.swap("memory://")
+    with pytest.raises(KeyboardInterrupt):
+        own_lab.keyvalue.swap("memory://")
+    own_lab.keyvalue.provider.set("b", "k", b"v")
+
+
+def test_a_lab_that_can_not_be_made_leaves_nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    from wasicloud_lab.providers.keyvalue import memory
+
+    store = MemoryStore()
+    monkeypatch.setattr(memory, "open_memory", lambda address: store)
+    with pytest.raises(wl.ProviderError, match="is not a provider's URL"):
+        wl.Lab(keyvalue="memory://", blobstore="nonsense")
+    with pytest.raises(wl.Unavailable):
+        store.get("b", "k")
+
+
+def test_links_come_and_go_while_a_request_waits(
+    own_lab: wl.Lab, gopher: wl.App, in_thread: Callable[..., Any]
+) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Slow(MemoryStore):
+        def set_many(self, bucket: str, pairs: Any) -> None:
+            reached.set()
+            assert go_on.wait(60)
+            super().set_many(bucket, pairs)
+
+    user(own_lab.keyvalue.provider, "ada", "dog")
+    own_lab.link(gopher, "wasi:blobstore", "memory://")
+    hello = own_lab.load("hello")
+    swap = in_thread(own_lab.keyvalue.swap, Slow(), migrate=True)
+    assert reached.wait(60)
+    answer = in_thread(gopher.get, "/ada")
+    until(lambda: own_lab.keyvalue.waiting == 1)
+    own_lab.unlink(gopher, "wasi:blobstore")
+    own_lab.link(gopher, "wasi:http/incoming-handler", hello)
+    go_on.set()
+    assert swap.result(60).moved is not None
+    assert answer.result(60).status_code == 200
+
+
+def test_a_request_that_waits_on_a_link_taken_away_gets_what_is_wired_instead(
+    own_lab: wl.Lab, gopher: wl.App, in_thread: Callable[..., Any]
+) -> None:
+    reached, go_on = threading.Event(), threading.Event()
+
+    class Slow(MemoryStore):
+        def set_many(self, bucket: str, pairs: Any) -> None:
+            reached.set()
+            assert go_on.wait(60)
+            raise wl.Unavailable("gone")
+
+    user(own_lab.keyvalue.provider, "ada", "cat")
+    link = own_lab.link(gopher, "wasi:keyvalue", "memory://")
+    user(link.provider, "ada", "dog")
+    swap = in_thread(link.swap, Slow(), migrate=True)
+    assert reached.wait(60)
+    answer = in_thread(gopher.get, "/ada")
+    until(lambda: link.waiting == 1)
+    own_lab.unlink(gopher, "wasi:keyvalue")
+    go_on.set()
+    with pytest.raises(wl.SwapRefused):
+        swap.result(60)
+    assert "cat" in answer.result(60).text
+
+
+def test_data_moves_to_a_store_that_is_read_only_from_then_on(own_lab: wl.Lab) -> None:
+    own_lab.keyvalue.provider.set("b", "k", b"v")
+    own_lab.keyvalue.swap("memory://", migrate=True, read_only=True)
+    assert own_lab.keyvalue.provider.get("b", "k") == b"v"
+    with pytest.raises(wl.Denied):
+        own_lab.keyvalue.provider.set("b", "k", b"w")
+
+
+def test_what_a_strangers_store_says_is_masked_and_refuses_a_link(own_lab: wl.Lab, gopher: wl.App) -> None:
+    class Strange(MemoryStore):
+        def ping(self) -> None:
+            raise ConnectionError("no way to redis://:s3cret@h")
+
+    for attempt in (
+        lambda: own_lab.keyvalue.swap(Strange()),
+        lambda: own_lab.link(gopher, "wasi:keyvalue", Strange()),
+        lambda: own_lab.link(gopher, "wasi:http/incoming-handler", "redis://:s3cret@h"),
+    ):
+        with pytest.raises((wl.SwapRefused, wl.LinkError), match=r"redis://:\*\*\*@h") as caught:
+            attempt()
+        assert "s3cret" not in str(caught.value) + repr(own_lab.links)
+
+
+def test_a_watched_store_inside_another_is_heard_once(own_lab: wl.Lab, in_thread: Callable[..., Any]) -> None:
+    watcher = own_lab.load("stores-watch")
+    heard: list[Any] = []
+    watcher.call = lambda *arguments, **_: heard.append(arguments[2:])  # type: ignore[method-assign]
+    own_lab.keyvalue.swap(wl.Cached(own_lab.keyvalue.provider))
+    own_lab.keyvalue.swap(own_lab.keyvalue.provider)
+    in_thread(own_lab.keyvalue.provider.set, "b", "k", b"1").result(60)
+    assert own_lab.keyvalue.watchers.wait(60)
+    assert heard == [("k", b"1")]
+
+
 # --- how links show themselves -----------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ from .host.engine import MIB
 from .host.pool import ISOLATIONS
 from .host.types import Function
 from .lab import Lab
+from .providers.address import masked
 from .wasi.filesystem import Preopen
 
 
@@ -136,6 +137,10 @@ def _parser() -> argparse.ArgumentParser:
         type=_pair,
         metavar="NAME=URL",
         help="link this instead of a provider",
+    )
+
+    deploy.add_argument(
+        "--allow-http", action="append", default=[], metavar="HOST[:PORT]", help="a host its components may call"
     )
 
     check_provider.add_arguments(command("check-provider", check_provider.run, check_provider.DESCRIPTION))
@@ -284,7 +289,10 @@ def _deploy(options: argparse.Namespace) -> int:
         print(manifest.load(options.manifest, images, providers))
         return 0
     with Lab() as lab:
-        deployment = lab.deploy(options.manifest, images=images, providers=providers)
+        try:
+            deployment = lab.deploy(options.manifest, images=images, providers=providers, allow_http=options.allow_http)
+        except ValueError as error:  # an entry that no allow-list may have
+            raise _WrongWords(error) from None
         print(f"{deployment} (Ctrl-C stops)", flush=True)
         stopped = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: stopped.set())
@@ -358,7 +366,7 @@ def _port(text: str) -> int:
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not key or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not K=V")
+        raise argparse.ArgumentTypeError(f"{masked(text)!r} is not K=V")
     return key, value
 
 

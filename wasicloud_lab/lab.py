@@ -22,6 +22,7 @@ from .kinds import BLOBSTORE, HANDLERS, KEYVALUE, Kind, kind_of
 from .links import Link
 from .message import Headers
 from .progress import compiling
+from .providers.address import masked
 from .wasi import standard
 from .wasi.filesystem import Preopen
 
@@ -54,7 +55,11 @@ class Lab:
     def __init__(self, *, keyvalue: Any = "memory://", blobstore: Any = "memory://") -> None:
         self.apps: dict[str, App] = {}
         self.keyvalue = Link(KEYVALUE, keyvalue)
-        self.blobstore = Link(BLOBSTORE, blobstore)
+        try:
+            self.blobstore = Link(BLOBSTORE, blobstore)
+        except BaseException:
+            self.keyvalue.close()
+            raise
         self._providers: list[Any] = []
         self._functions: dict[str, Callable[..., Any]] = {}
         self._servers: list[Any] = []
@@ -130,10 +135,12 @@ class Lab:
         self.apps[app.name] = app
         self.keyvalue.watchers.add(app)  # where it exports a watcher
         if replaced is not None:
-            for link in self._links:
-                if link.kind is HANDLERS and link.provider is replaced and app.handler is not None:
-                    link.swap(app)  # what stood behind another component still does, in its new form
-            self._let_go(replaced)
+            try:
+                for link in self._links:
+                    if link.kind is HANDLERS and link.provider is replaced and app.handler is not None:
+                        link.swap(app)  # what stood behind another component still does, in its new form
+            finally:
+                self._let_go(replaced)
         return app
 
     def _component(self, source: str | Path | bytes, name: str | None) -> Component:
@@ -203,6 +210,7 @@ class Lab:
         images: Mapping[str, Any] | None = None,
         providers: Mapping[str, Any] | None = None,
         serve: bool = True,
+        allow_http: Iterable[str] = (),
     ) -> Deployment:
         """Loads, links and serves what a wadm manifest says, in its old form or its new one.
 
@@ -213,6 +221,7 @@ class Lab:
             images: component's name → what to load in place of its image.
             providers: provider's name → a URL or provider object in place of what the manifest says.
             serve: whether to serve at the addresses of its HTTP servers.
+            allow_http: hosts that its components may send requests to, as for `load`; a manifest names none.
 
         Returns:
             a `Deployment`: its apps, links and servers; `.stop()`.
@@ -224,7 +233,7 @@ class Lab:
         """
         from . import manifest as manifests
 
-        return manifests.Deployment(self, manifests.load(manifest, images, providers), serve)
+        return manifests.Deployment(self, manifests.load(manifest, images, providers), serve, allow_http)
 
     def manifest(self, name: str = "lab") -> str:
         """The apps of this lab, their links and addresses as a wadm manifest (YAML), without secrets."""
@@ -344,7 +353,7 @@ class Lab:
             return app
         if app in self.apps:
             return self.apps[app]
-        raise LinkError(f"no app {app!r} is loaded; there are {', '.join(self.apps) or 'none'}")
+        raise LinkError(f"no app {masked(app)!r} is loaded; there are {', '.join(self.apps) or 'none'}")
 
     def _own_link(self, app: App, kind: Kind) -> Link | None:
         link = app.links.get(kind.slot)
@@ -384,7 +393,7 @@ class Lab:
 
         server = Server(app, host=host, port=port)
         server.start()
-        self._servers.append(server)
+        self._servers = [other for other in self._servers if other.running] + [server]
         return server
 
     def traffic(

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from .app import App
@@ -29,6 +30,11 @@ from .watching import Watched, Watchers
 
 #: Seconds that a new provider may take to give a sign of life.
 PATIENCE = 15.0
+
+#: The plugs of all links. A provider may be in several of them, bare or wrapped (a second link to the same data, a
+#: wrapper that was put around it or taken off), and is closed when the last one lets go of it.
+_plugged: weakref.WeakSet[Plug] = weakref.WeakSet()
+_handing_over = threading.Lock()
 
 
 class Link:
@@ -66,7 +72,13 @@ class Link:
         self._queue: set[object] = set()
         self.moved: Moved | None = None
         provider, owned = kind.provider(target)
-        self._plug = Plug(_dressed(kind, provider, read_only, names), owned, _url(target))
+        try:
+            self._plug = Plug(_dressed(kind, provider, read_only, names), owned, _url(target))
+        except BaseException:
+            if owned:
+                provider.close()
+            raise
+        _plugged.add(self._plug)
         self._gate: threading.Event | None = None
         self._waits: list[float] = []
         self._swapping = threading.Lock()
@@ -85,7 +97,7 @@ class Link:
             provider: of this link.
             app: the name of the app whose request it is for, to be metered; None for what Python code gets.
         """
-        if self.watchers:
+        if self.watchers and not any(getattr(each, "watchers", None) is self.watchers for each in _layers(provider)):
             provider = Watched(provider, self.watchers)
         if self.meter.running and app is not None:
             provider = self.meter.before(provider, app)
@@ -112,14 +124,20 @@ class Link:
 
     # --- while requests flow -----------------------------------------------------------------------
 
-    def enter(self, pins: Pins) -> Plug:
-        """A request starts: it is counted on the plug that it gets, and waits first while data is moved."""
+    def enter(self, pins: Pins) -> Plug | None:
+        """A request starts: it is counted on the plug that it gets, and waits first while data is moved.
+
+        Returns:
+            the plug; None where the link has been closed.
+        """
         while True:
             plug = self._plug
             plug.running.add(pins)  # first: from here on the plug is not closed
-            if self._gate is None and self._plug is plug:
+            if self._gate is None and self._plug is plug and not self._closed:
                 return plug
             plug.leave(pins)
+            if self._closed:
+                return None
             self._wait()
 
     def _wait(self) -> None:
@@ -175,21 +193,22 @@ class Link:
             if self._closed:
                 raise SwapRefused("the link has been closed")
             new, owned = self.kind.provider(target)
-            new = _dressed(self.kind, new, read_only, names)
+            writable = new = _dressed(self.kind, new, False, names)
+            new = _dressed(self.kind, new, read_only, None)
             after = _summary(new)
             self._answers(new)
             if migrate:
-                moved = self._migrate(Plug(new, owned, _url(target)), timeout, progress)
+                moved = self._migrate(Plug(new, owned, _url(target)), writable, timeout, progress)
             else:
                 moved = None
                 self._flip(Plug(new, owned, _url(target)))
         except BaseException as error:
-            if new is not None and owned:
+            if new is not None and owned and self._plug.provider is not new:  # Ctrl-C may come after the flip
                 with suppress(Exception):
                     new.close()
             if not isinstance(error, Exception):  # Ctrl-C
                 raise
-            reason = str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}"
+            reason = _reason(error)
             waits = Waits.of(self._waits)
             self.history.append(Swap(time.time(), before, after, time.perf_counter() - started, None, waits, reason))
             raise SwapRefused(f"{self.name} stays on {before}: {reason}") from None
@@ -219,8 +238,8 @@ class Link:
         self._cancelled.clear()
         try:
             self._answers(self._plug.provider)
-        except LabError as error:
-            raise SwapRefused(f"{self.name} can't be linked to {self.summary()}: {error}") from None
+        except Exception as error:
+            raise SwapRefused(f"{self.name} can't be linked to {self.summary()}: {_reason(error)}") from None
 
     def _answers(self, provider: Any) -> None:
         """Whether a provider gives a sign of life, asked in a thread: one that hangs is not waited for."""
@@ -246,21 +265,22 @@ class Link:
                 raise SwapRefused(f"{_summary(provider)} gave no sign of life for {PATIENCE:.0f} s")
         if failure:
             raise failure[0]
+        self._go_on()
 
     def _go_on(self) -> None:
         if self._cancelled.is_set():
             raise SwapRefused("the swap was cancelled")
 
-    def _flip(self, plug: Plug, *, close: bool = True) -> None:
+    def _flip(self, plug: Plug) -> None:
         old = self._plug
-        if any(provider is old.provider for provider in _layers(plug.provider)):
-            plug.owned = plug.owned or old.owned
-            close = False
+        _plugged.add(plug)
         self._plug = plug
-        if close:
-            self._retire(old)
+        self._retire(old)
+        if self._closed:  # meanwhile: `close` has let go of the old one only
+            self._retire(plug)
 
-    def _migrate(self, plug: Plug, timeout: float, progress: Callable[[Moved], None] | None) -> Moved:
+    def _migrate(self, plug: Plug, writable: Any, timeout: float, progress: Callable[[Moved], None] | None) -> Moved:
+        """`writable` is the plug's provider, before it was made read-only."""
         if self.kind.copy is None:
             raise SwapRefused("there is no data to move between apps; swap without migrate=True")
 
@@ -269,6 +289,7 @@ class Link:
             self._go_on()
             if progress is not None:
                 progress(moved)
+                self._go_on()  # it may have been what cancels
 
         self.moved = Moved()
         self._gate = gate = threading.Event()
@@ -279,7 +300,7 @@ class Link:
                     "swap(…, timeout=…) waits longer"
                 )
             with moving(self.name, lambda: self.moved) if progress is None else nullcontext():
-                moved: Moved = self.kind.copy(self._plug.provider, plug.provider, told)
+                moved: Moved = self.kind.copy(self._plug.provider, writable, told)
             self._flip(plug)
             return moved
         finally:
@@ -304,7 +325,7 @@ class Link:
         with self._alone():
             plug = self._plug
             wrapped, _ = self.kind.provider(wrapper(plug.provider, *arguments, **options))
-            self._flip(Plug(wrapped, plug.owned, plug.url), close=False)
+            self._flip(Plug(wrapped, False, plug.url))
             return wrapped
 
     def unwrap(self) -> Any:
@@ -319,13 +340,17 @@ class Link:
             inner = getattr(plug.provider, "inner", None)
             if inner is None:
                 raise LinkError(f"{self.name} is on {self.summary()}, which wraps nothing")
-            self._flip(Plug(inner, plug.owned, plug.url), close=False)
+            self._flip(Plug(inner, False, plug.url))
             return plug.provider
 
-    def _alone(self) -> threading.Lock:
-        if self._swapping.locked():
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._swapping.acquire(blocking=False):
             raise SwapRefused(f"{self.name} is being swapped at this moment; try again when that has ended")
-        return self._swapping
+        try:
+            yield
+        finally:
+            self._swapping.release()
 
     def close(self) -> None:
         """Lets go of the provider, if the link made it, when its last request has ended."""
@@ -335,8 +360,9 @@ class Link:
         self._retire(self._plug)
 
     def _retire(self, plug: Plug) -> None:
-        """Closes a provider that the link made, when its last request has ended."""
+        """Closes a provider that the link made, when its last request has ended and no other plug has it."""
         if not plug.owned:
+            _plugged.discard(plug)
             return
         if plug.running:
             threading.Thread(target=_close, args=(plug,), name=f"{self.name} retires", daemon=True).start()
@@ -359,8 +385,23 @@ def _layers(provider: Any) -> Iterator[Any]:
 def _close(plug: Plug) -> None:
     while not plug.drained(60.0):
         pass
+    own = {id(each) for each in _layers(plug.provider)}
+    with _handing_over:
+        _plugged.discard(plug)
+        if not plug.owned:
+            return
+        plug.owned = False
+        for other in _plugged:
+            if any(id(each) in own for each in _layers(other.provider)):
+                other.owned = True
+                return
     with suppress(Exception):  # it is of no use to anybody any more
         plug.provider.close()
+
+
+def _reason(error: Exception) -> str:
+    """Why something was refused, without secrets: the error may be that of a stranger's provider, URL and all."""
+    return masked(str(error) if isinstance(error, LabError) else f"{type(error).__name__}: {error}")
 
 
 def _dressed(kind: Kind, provider: Any, read_only: bool, names: Mapping[str, str] | None) -> Any:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .errors import LinkError
 from .host.state import enclosing_plugs
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Plug:
         running: the pins of the requests under way.
     """
 
-    __slots__ = ("_emptied", "draining", "owned", "provider", "running", "url")
+    __slots__ = ("__weakref__", "_emptied", "draining", "owned", "provider", "running", "url")
 
     def __init__(self, provider: Any, owned: bool, url: str | None = None) -> None:
         self.provider = provider
@@ -85,12 +86,21 @@ class Pins:
         self.plugs: dict[Any, Any] = {key: plug for key, plug in around.items() if not isinstance(key, str)}
         self._held: list[Plug] = []
         try:
-            for slot, link in links.items():
-                plug = self.plugs.get(link)
-                if plug is None:
-                    plug = self.plugs[link] = link.enter(self)
-                    self._held.append(plug)
-                self.plugs[slot] = link.shown(plug.provider, app)
+            for slot in tuple(links):  # while it waits for one, another may be made or taken away
+                link = links.get(slot)
+                while link is not None:
+                    plug = self.plugs.get(link)
+                    if plug is None:
+                        plug = link.enter(self)
+                        if plug is None:  # it was taken away just now: what is wired instead?
+                            closed, link = link, links.get(slot)
+                            if link is closed:
+                                raise LinkError(f"{app} has been closed; load it again")
+                            continue
+                        self.plugs[link] = plug
+                        self._held.append(plug)
+                    self.plugs[slot] = link.shown(plug.provider, app)
+                    break
         except BaseException:  # Ctrl-C while it waits
             self.release()
             raise

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from .errors import ComponentError
+from .providers.address import masked
 
 #: The most that is fetched from a URL.
 FETCH_LIMIT = 512 * 1024 * 1024
@@ -87,7 +88,7 @@ def _fetch(url: str) -> bytes:
             for chunk in response.iter_bytes():
                 data += chunk
                 if len(data) > FETCH_LIMIT:
-                    raise ComponentError(f"{url} is larger than {FETCH_LIMIT} bytes, the most that is fetched")
+                    raise ComponentError(f"{masked(url)} is larger than {FETCH_LIMIT} bytes, the most that is fetched")
             return bytes(data)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ComponentError(f"{url} can't be fetched: {error}") from None
+        raise ComponentError(f"{masked(url)} can't be fetched: {masked(str(error))}") from None

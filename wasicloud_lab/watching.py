@@ -198,7 +198,7 @@ class Watched(KeyValueProvider):
 
     def __init__(self, inner: KeyValueProvider, watchers: Watchers) -> None:
         self.inner = inner
-        self._watchers = watchers
+        self.watchers = watchers
 
     @property
     def value_limit(self) -> int | None:  # type: ignore[override]  # asked anew: a store may learn its limit late
@@ -244,35 +244,35 @@ class Watched(KeyValueProvider):
     # --- what is announced -------------------------------------------------------------------------
 
     def set(self, bucket: str, key: str, value: bytes) -> None:
-        with self._watchers.ordered(bucket, (key,)):
+        with self.watchers.ordered(bucket, (key,)):
             self.inner.set(bucket, key, value)
-            self._watchers.announce([(bucket, key, value)])
+            self.watchers.announce([(bucket, key, value)])
 
     def delete(self, bucket: str, key: str) -> None:
-        with self._watchers.ordered(bucket, (key,)):
+        with self.watchers.ordered(bucket, (key,)):
             self.inner.delete(bucket, key)
-            self._watchers.announce([(bucket, key, None)])
+            self.watchers.announce([(bucket, key, None)])
 
     def increment(self, bucket: str, key: str, delta: int = 1) -> int:
-        with self._watchers.ordered(bucket, (key,)):
+        with self.watchers.ordered(bucket, (key,)):
             count = self.inner.increment(bucket, key, delta)
-            self._watchers.announce([(bucket, key, str(count).encode())])
+            self.watchers.announce([(bucket, key, str(count).encode())])
             return count
 
     def compare_and_swap(self, bucket: str, key: str, expected: bytes | None, value: bytes) -> bool:
-        with self._watchers.ordered(bucket, (key,)):
+        with self.watchers.ordered(bucket, (key,)):
             swapped = self.inner.compare_and_swap(bucket, key, expected, value)
             if swapped:
-                self._watchers.announce([(bucket, key, value)])
+                self.watchers.announce([(bucket, key, value)])
             return swapped
 
     def set_many(self, bucket: str, pairs: Iterable[tuple[str, bytes]]) -> None:
         pairs = list(pairs)
-        with self._watchers.ordered(bucket, (key for key, _ in pairs)):
+        with self.watchers.ordered(bucket, (key for key, _ in pairs)):
             self.inner.set_many(bucket, pairs)
-            self._watchers.announce((bucket, key, value) for key, value in pairs)
+            self.watchers.announce((bucket, key, value) for key, value in pairs)
 
     def delete_many(self, bucket: str, keys: Sequence[str]) -> None:
-        with self._watchers.ordered(bucket, keys):
+        with self.watchers.ordered(bucket, keys):
             self.inner.delete_many(bucket, keys)
-            self._watchers.announce((bucket, key, None) for key in keys)
+            self.watchers.announce((bucket, key, None) for key in keys)
