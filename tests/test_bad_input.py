@@ -103,7 +103,7 @@ def test_a_feature_of_wasi_0_3_says_so(own_lab: wl.Lab) -> None:
 
 def test_an_unknown_name_lists_the_bundled_ones(own_lab: wl.Lab) -> None:
     message = refused(own_lab, "helo", "there is no file 'helo'")
-    assert "the bundled components are echo, hello, hello-rust, shapes, tiny, trouble" in message
+    assert "the bundled components are blobby, echo, gopher, hello, hello-rust, shapes, stores, " in message
 
 
 @pytest.mark.parametrize("kind", [str, Path])
