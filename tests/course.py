@@ -114,6 +114,18 @@ SHOWS: dict[str, list[tuple[str, str]]] = {
         ("trouble", "503: The key-value store failed: "),
         ("trouble", "\n200\n"),
     ],
+    "05-the-whole-talk": [
+        ("talk", "→   0a  Problem 1: business logic that moves"),
+        ("one", "✓ every host is given the same file, digest for digest"),
+        ("one", "\ndone\n"),
+        ("order", "HSET user:ricochet accept-language en-US animal dog"),
+        ("all", "✓ 0a Problem 1: business logic that moves"),
+        ("all", "✓ 10 Close: your language, your interface, your provider"),
+        ("measured", "<svg"),
+        ("figures", "import "),
+        ("step", "done\n"),
+        ("fails", "failed\nexpected: the component greets Grace\ncame: Hello, Ada, from a Go component!"),
+    ],
     "06-write-your-own-provider": [
         ("four", "<JSON file store.json>"),
         ("plug", "Your favourite animal: fox."),
@@ -215,6 +227,22 @@ dice = lab.load("echo", name="dice")""",
         "slow": [
             "slowest = 0.2",
             "slowest = 'bucket.get'",
+        ],
+    },
+    "05-the-whole-talk": {
+        "fastest": [
+            "fastest, times = 'teleport', 1.0",
+            "fastest, times = 'hop', 1.0",
+            "fastest, times = 'import', '1.0'",
+            "fastest, times = 'http', 1000.0",
+        ],
+        "step": [
+            "mine = 'Bonjour'",
+            "mine = Greets",
+            "mine = Greets()",
+            "mine = Expects()",
+            "class Slide(Greets):\n    must_show = ()\n\n    def run(self, stage):\n        stage.say('Bonjour')\n\n"
+            "mine = Slide()",
         ],
     },
     "06-write-your-own-provider": {

@@ -1,4 +1,4 @@
-"""A JupyterLab of one's own: on a free port, in a temporary folder, with settings, kernels and token apart from the user's."""
+"""A JupyterLab of one's own: a free port, a temporary folder; settings, kernels and token apart from the user's."""
 
 from __future__ import annotations
 
@@ -57,6 +57,10 @@ class Jupyter:
             "JUPYTER_TOKEN": self.token,
         }
         (place / "home").mkdir()
+        widgets = place / "settings" / "@jupyter-widgets" / "jupyterlab-manager"
+        widgets.mkdir(parents=True)
+        # So that what a person may choose to save, widgets' state, is looked at too.
+        (widgets / "plugin.jupyterlab-settings").write_text('{"saveState": true}')
         command = [
             sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={self.folder}",
             f"--ServerApp.port={self.url.rpartition(':')[2]}", "--ServerApp.port_retries=0",

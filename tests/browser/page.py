@@ -4,15 +4,36 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, WebSocket, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, expect
 
 from .jupyter import Jupyter
 
 #: What the browser says by itself, about itself or about JupyterLab's own start, and is no error of a notebook.
 _NOT_OURS = re.compile(r"GPU|WebGL|ResizeObserver loop|favicon|GroupMarkerNotSet")
+
+# What kernels send is looked at in the page, where it comes in: for `frames` and `listen_for`.
+_LISTEN = r"""
+window.heard = {updates: null, word: null, count: 0};
+const hear = ({data}) => {
+    if (!heard.updates && !heard.word) return;
+    const text = typeof data === "string" ? data : new TextDecoder("latin1").decode(data);
+    if (heard.word && text.includes(heard.word)) heard.count += 1;
+    // A trait that is set to null again is plotly's way to end an update, not another one.
+    const trait = text.match(/"method": ?"update", ?"state": ?\{"(\w+)": ?(?!null)/);
+    const widget = text.match(/"comm_id": ?"(\w+)"/);
+    if (heard.updates && trait && widget) heard.updates.push(`${widget[1]} ${trait[1]}`);
+};
+window.WebSocket = class extends WebSocket {
+    constructor(...rest) {
+        super(...rest);
+        this.addEventListener("message", hear);
+    }
+};
+"""
 
 _ASK = """async code => {
     const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -34,17 +55,16 @@ class NotebookPage:
         page: Playwright's.
         path: the file that JupyterLab saves.
         errors: what the page's console has said as errors, and exceptions of its scripts.
-        messages: what kernels have sent to widgets' front ends, by the widget's id, in the order it came.
     """
 
-    def __init__(self, context: BrowserContext, jupyter: Jupyter, path: Path) -> None:
+    def __init__(self, context: BrowserContext, jupyter: Jupyter, path: Path, patience: float) -> None:
+        self._patience = patience
         self.path = path
         self.errors: list[str] = []
-        self.messages: list[str] = []
         self.page = context.new_page()
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("websocket", self._connected)
+        self.page.add_init_script(_LISTEN)
         # A workspace of its own: no page finds the tabs of another.
         self.page.goto(f"{jupyter.url}/lab/workspaces/{path.stem}/tree/{path.name}?token={jupyter.token}&reset")
         self.page.wait_for_function(
@@ -78,6 +98,18 @@ class NotebookPage:
         """Runs all cells, and waits for the end of the last."""
         self.page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
 
+    def append(self, source: str) -> None:
+        """Adds a cell at the end, and runs it."""
+        number = self.page.evaluate(
+            """source => {
+                const { model } = jupyterapp.shell.currentWidget.content;
+                model.sharedModel.addCell({cell_type: "code", source});
+                return model.cells.length - 1;
+            }""",
+            source,
+        )
+        self.run(number)
+
     def outputs(self) -> list[dict[str, Any]]:
         """All outputs of all cells, as the file has them."""
         cells = self.page.evaluate("() => jupyterapp.shell.currentWidget.content.model.toJSON().cells")
@@ -87,6 +119,46 @@ class NotebookPage:
         """Saves the notebook; answers the file."""
         self.page.evaluate("() => jupyterapp.shell.currentWidget.context.save()")
         return self.path.read_text(encoding="utf-8")
+
+    def narrow(self, width: int | None) -> None:
+        """Makes the window so many pixels wide, without side bars; None makes it as it was."""
+        self.page.set_viewport_size({"width": width or 1360, "height": 1500})
+        hidden = self.page.evaluate("() => jupyterapp.shell.leftCollapsed")
+        if hidden != bool(width):
+            self.page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
+
+    def frames(self, seconds: float) -> tuple[int, float, list[str]]:
+        """Watches for so many seconds: pictures that the page drew, seconds that went by, updates of widgets.
+
+        An update is a message of the kernel that changes a widget's state; it is named by widget and trait.
+        """
+        count, passed, updates = self.page.evaluate(
+            """seconds => new Promise(done => {
+                const began = performance.now();
+                let count = 0;
+                heard.updates = [];
+                const step = () => {
+                    count += 1;
+                    const passed = (performance.now() - began) / 1000;
+                    if (passed < seconds) requestAnimationFrame(step);
+                    else {
+                        done([count, passed, heard.updates]);
+                        heard.updates = null;
+                    }
+                };
+                requestAnimationFrame(step);
+            })""",
+            seconds,
+        )
+        return count, passed, updates
+
+    def listen_for(self, word: str) -> None:
+        """From now on counts the messages of the kernel that have a word in them; see `heard`."""
+        self.page.evaluate("word => { heard.word = word; heard.count = 0; }", word)
+
+    def heard(self) -> int:
+        """How many there were; no more are counted."""
+        return int(self.page.evaluate("() => { heard.word = null; return heard.count; }"))
 
     # --- the kernel --------------------------------------------------------------------------------
 
@@ -101,13 +173,18 @@ class NotebookPage:
         return json.loads(self.python(f"import json; print(json.dumps({expression}))"))
 
     def wait_for(self, expression: str) -> None:
-        """Waits until a Python expression is true in the kernel."""
-        self.python(
-            "import time as _time\n"
-            "_end = _time.monotonic() + 30\n"
-            f"while not ({expression}):\n"
-            f"    assert _time.monotonic() < _end, {expression!r} + ' does not come'\n"
-            "    _time.sleep(0.02)\n"
+        """Waits until a Python expression is true in the kernel. The kernel stays free meanwhile."""
+        end = time.monotonic() + self._patience
+        while self.python(f"print(bool({expression}))").strip() != "True":
+            assert time.monotonic() < end, f"{expression} does not come true"
+            self.page.wait_for_timeout(50)
+
+    def restart(self) -> None:
+        """Restarts the kernel by the menu's command, and says yes."""
+        self.page.evaluate("() => void jupyterapp.commands.execute('kernelmenu:restart')")
+        self.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+        self.page.wait_for_function(
+            """() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === "idle" """
         )
 
     # --- the panel ---------------------------------------------------------------------------------
@@ -138,13 +215,3 @@ class NotebookPage:
     def _said(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not _NOT_OURS.search(message.text):
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
-
-    def _connected(self, socket: WebSocket) -> None:
-        socket.on("framereceived", self._received)
-
-    def _received(self, frame: str | bytes) -> None:
-        text = frame.decode("latin-1") if isinstance(frame, bytes) else frame
-        if '"comm_msg"' in text:
-            found = re.search(r'"comm_id": ?"(\w+)"', text)
-            if found:
-                self.messages.append(found[1])

@@ -239,6 +239,8 @@ padding:1px 12px 1px 0;overflow-wrap:anywhere}
 .wl-section .wl-badge.wl-s2{background:#2e7d32}.wl-section .wl-badge.wl-s3{background:#1565c0}
 .wl-section .wl-badge.wl-s4{background:#a04a00}.wl-section .wl-badge.wl-s5{background:#c62828}
 .wl-section a{color:var(--jp-content-link-color,#1565c0)}
+.wl-section .widget-checkbox label{display:flex;align-items:center}
+.wl-section .widget-checkbox input{margin-top:0;margin-bottom:0}
 .wl-section select,.wl-section textarea,.wl-section input[type=text]{max-width:100%}
 .wl-section textarea,.wl-section .wl-names select{font-family:var(--wl-mono)}
 .wl-section .wl-trouble{border:1px solid var(--wl-line);border-radius:4px;padding:6px 8px;margin:0 0 6px}

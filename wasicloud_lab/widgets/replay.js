@@ -28,6 +28,12 @@ const make = (tag, name, parent, text) => {
   if (parent) parent.append(made);
   return made;
 };
+// Text for people, with `words of a program` in it.
+const prose = (tag, name, parent, text) => {
+  const made = make(tag, name, parent);
+  text.split("`").forEach((part, n) => (n % 2 ? make("code", "", made, part) : made.append(part)));
+  return made;
+};
 const put = (element, text) => {
   if (element.textContent !== text) element.textContent = text;
 };
@@ -38,7 +44,7 @@ const time = (seconds) => {
 const took = (seconds) => (seconds < 60 ? `${seconds.toFixed(1)} s` : `${time(seconds)} min`);
 const code = (pieces, parent, name = "") => {
   const pre = make("pre", `wt-code ${name}`, parent);
-  pre.tabIndex = -1;
+  pre.tabIndex = 0; // it may be wider than the page
   for (const [kind, text] of pieces) {
     if (kind) make("span", `wt-c-${kind}`, pre, text);
     else pre.append(text);
@@ -62,7 +68,8 @@ function frame(shown, parent, fitted) {
   made.srcdoc =
     `<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}">` +
     "<style>html{background:transparent;overflow-y:hidden}body{margin:0;padding:2px;font-family:system-ui,sans-serif}" +
-    `</style><body>${shown.content}</body>`;
+    // a drawing that would shrink with the page stays large enough to read, and is scrolled
+    `svg:not([width]){min-width:620px}</style><body>${shown.content}</body>`;
   let watch;
   made.addEventListener("load", () => {
     const page = made.contentDocument;
@@ -162,7 +169,7 @@ class View {
     this.end.setAttribute("aria-label", "Outcome");
 
     const bar = make("div", "wt-controls-bar", el);
-    bar.setAttribute("role", "toolbar");
+    bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "Controls");
     this.back = this.button(bar, "← Back", () => this.tell("back"));
     this.back.title = "The step before, with the state that it expects (←)";
@@ -246,13 +253,21 @@ class View {
 
   gone() {
     this.off.forEach((end) => end());
-    this.model.send({ type: "gone", view: this.id });
+    this.send({ type: "gone", view: this.id });
   }
 
   // --- from and to the kernel --------------------------------------------------------------------------
 
+  send(content) {
+    try {
+      this.model.send(content);
+    } catch {
+      this.heard = -Infinity; // the kernel that this talked to is no more
+    }
+  }
+
   beat() {
-    this.model.send({ type: "look", view: this.id });
+    this.send({ type: "look", view: this.id });
     this.tick();
     const silent = performance.now() - this.heard > SILENCE;
     if (silent !== this.silent) {
@@ -268,7 +283,7 @@ class View {
 
   tell(what, step) {
     if (!this.silent) this.say("");
-    this.model.send({ type: "do", what, step });
+    this.send({ type: "do", what, step });
   }
 
   say(before, named = "", after = "") {
@@ -304,7 +319,7 @@ class View {
   }
 
   ask(step) {
-    this.model.send({ type: "events", step });
+    this.send({ type: "events", step });
   }
 
   // --- what is shown -------------------------------------------------------------------------------------
@@ -340,7 +355,7 @@ class View {
     this.next.disabled = state.running || state.current === numbers[numbers.length - 1];
     this.halt.disabled = !state.running;
     this.over.disabled = state.running;
-    put(this.run, { waiting: "▶ Run", running: "▶ Run", done: "▶ Run again", failed: "▶ Run again" }[this.state(this.shown).state]);
+    put(this.run, ["done", "failed"].includes(this.state(this.shown).state) ? "▶ Run again" : "▶ Run");
     put(this.hold, state.held ? "▶ clock" : "❚❚ clock");
     this.hold.setAttribute("aria-label", state.held ? "Let the clock go on" : "Hold the clock");
     this.draw();
@@ -357,22 +372,23 @@ class View {
     const { card } = this;
     card.replaceChildren();
     make("h2", "", card, `${step.number} · ${step.title}`);
-    make("p", "wt-where", card, `${step.part} · minutes ${this.before(number)} to ${till} of ${this.model.get("talk").minutes}`);
-    make("p", "wt-point", card, step.point);
+    const { minutes } = this.model.get("talk");
+    make("p", "wt-where", card, `${step.part} · minutes ${this.before(number)} to ${till} of ${minutes}`);
+    prose("p", "wt-point", card, step.point);
     if (step.typed.length) {
       const typed = make("div", "wt-typed", card);
       make("span", "wt-tag", typed, "typed on stage");
-      make("pre", "", typed, step.typed.map((line) => `$ ${line}`).join("\n")).tabIndex = -1;
+      make("pre", "", typed, step.typed.map((line) => `$ ${line}`).join("\n"));
     }
     const hints = make("dl", "wt-hints", card);
     for (const [name, text] of [["Here", step.instead], ["Look at", step.look_at], ["Ask", step.question]]) {
       make("dt", "", hints, name);
-      make("dd", name === "Ask" ? "wt-ask" : "", hints, text);
+      prose("dd", name === "Ask" ? "wt-ask" : "", hints, text);
     }
     this.noteBox = make("aside", "wt-notes", card);
     this.noteBox.setAttribute("aria-label", "Presenter notes");
     make("strong", "", this.noteBox, "Presenter: ");
-    this.noteBox.append(step.notes);
+    prose("span", "", this.noteBox, step.notes);
     make("p", "", this.noteBox, "It counts when this is seen:");
     const must = make("ul", "", this.noteBox);
     for (const what of step.must_show) make("li", "", must, what);
@@ -450,12 +466,11 @@ class View {
       let terminal = output.lastElementChild;
       if (!terminal?.classList.contains("wt-terminal")) {
         terminal = make("pre", "wt-terminal", output);
-        terminal.tabIndex = -1;
       }
       if (event.kind === "typed") make("span", "wt-prompt", terminal, `${event.cell ? ">>>" : "$"} ${event.text}\n`);
       else terminal.append(`${event.text}\n`);
     } else if (event.kind === "say") {
-      make("p", "wt-say", output, event.text);
+      prose("p", "wt-say", output, event.text);
     } else if (event.kind === "expect") {
       const line = make("p", `wt-expect ${event.ok ? "wt-ok" : "wt-not"}`, output);
       make("span", "wt-mark", line, event.ok ? "✓" : "✗").setAttribute("aria-label", event.ok ? "seen:" : "not seen:");
@@ -528,11 +543,11 @@ class View {
     } else if (one.stopped) {
       said = `Step ${this.shown} was stopped; it can be run again.`;
       make("strong", "", end, said);
-    } else if (watched) {
+    } else if (one.run > 0) {
       said = `Step ${this.shown} is set up and waits to be run.`;
       make("span", "", end, said);
     }
-    if (watched && said) {
+    if (said && (watched || one.state === "waiting")) {
       put(this.spoken, said.slice(0, 400));
       this.follow();
     }
@@ -550,7 +565,8 @@ class View {
     if (seconds < begin) how = `${time(begin - seconds)} ahead`;
     else if (seconds > end) how = `${time(seconds - end)} behind`;
     if (seconds === 0 && !this.clock.running) how = "it starts with the first step that runs";
-    put(this.words, `${time(seconds)} by the clock · this step ${time(begin)} to ${time(end)} of ${time(minutes * 60)} · ${how}`);
+    const part = `${time(begin)} to ${time(end)} of ${time(minutes * 60)}`;
+    put(this.words, `${time(seconds)} by the clock · this step ${part} · ${how}`);
     this.words.dataset.late = String(seconds > end);
     this.hand.style.left = `${Math.min(100, (seconds / (minutes * 60)) * 100)}%`;
     const one = this.state(this.shown);
@@ -621,9 +637,10 @@ class View {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const presses = event.target.closest("button, summary, a, input, textarea") !== null;
     const { key } = event;
+    const { running } = this.model.get("state");
     const does = {
-      ArrowRight: () => !this.next.disabled && this.tell("next"),
-      ArrowLeft: () => !this.back.disabled && this.tell("back"),
+      ArrowRight: () => (!this.next.disabled || running) && this.tell("next"), // while one runs, it says so
+      ArrowLeft: () => (!this.back.disabled || running) && this.tell("back"),
       ArrowDown: () => this.page.scrollBy({ top: 90 }),
       ArrowUp: () => this.page.scrollBy({ top: -90 }),
       PageDown: () => this.page.scrollBy({ top: this.page.clientHeight * 0.9 }),

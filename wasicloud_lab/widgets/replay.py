@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +98,7 @@ class Talk(anywidget.AnyWidget):
         self._views: set[str] = set()
         self._leave = runner.listen(self._told)
         super().__init__(talk=_fixed(runner), state=self._now())
-        self.on_msg(self._heard)
+        self.on_msg(lambda _widget, content, _buffers: self.heard(content))
         atexit.register(self.close)
         shells.free(self)
 
@@ -183,7 +183,8 @@ class Talk(anywidget.AnyWidget):
 
     # --- from a front end ----------------------------------------------------------------------------
 
-    def _heard(self, _widget: Any, content: Any, _buffers: Any) -> None:
+    def heard(self, content: Mapping[str, Any]) -> None:
+        """Takes a message of a front end; answers at once, with messages."""
         kind = content.get("type")
         view = str(content.get("view", ""))
         if kind == "look":

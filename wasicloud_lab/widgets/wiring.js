@@ -100,9 +100,18 @@ class Wiring {
         // The comm is closed: said below.
       }
     }
+    this.nameSliders();
     const silent = gone || performance.now() - this.heard > SILENCE;
     this.el.classList.toggle("wl-dead", silent);
     put(this.notice, silent ? "No kernel is behind this panel. Run its cell again, or wait if a cell is running." : "");
+  }
+
+  // ipywidgets gives a slider's handle no name that a screen reader could say; its label has one.
+  nameSliders() {
+    for (const handle of this.el.closest(".wl-panel")?.querySelectorAll("[role=slider]:not([aria-label])") ?? []) {
+      const label = handle.closest(".widget-slider")?.querySelector(".widget-label");
+      if (label?.textContent) handle.setAttribute("aria-label", label.textContent);
+    }
   }
 
   listen() {
