@@ -72,6 +72,13 @@ def chosen(widget: Any) -> list[Any]:
     return [value for _, value in widget.options]
 
 
+@pytest.fixture(autouse=True)
+def somebody_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook: single requests leave a trace."""
+    monkeypatch.setattr("wasicloud_lab.app.interactive", lambda: True)
+    monkeypatch.setattr("wasicloud_lab.trace.interactive", lambda: True)
+
+
 @pytest.fixture
 def stores() -> Iterator[wl.Lab]:
     """A lab with something in its stores."""

@@ -26,6 +26,13 @@ ROOT = Path(__file__).resolve().parent.parent
 GET = Function((("key", Prim("string")),), ResultOf(Prim("string"), None))
 
 
+@pytest.fixture(autouse=True)
+def somebody_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a notebook: single requests leave a trace."""
+    monkeypatch.setattr("wasicloud_lab.app.interactive", lambda: True)
+    monkeypatch.setattr("wasicloud_lab.trace.interactive", lambda: True)
+
+
 @pytest.fixture
 def gopher(own_lab: wl.Lab) -> wl.App:
     own_lab.keyvalue.provider.set("user:ricochet", "animal", b"dog")
@@ -165,7 +172,10 @@ def test_an_instance_forgets_the_trace_of_the_request_before(own_lab: wl.Lab) ->
 def test_the_public_api_is_traced_alike(own_lab: wl.Lab) -> None:
     app = own_lab.load("tiny")
     app.get("/")
-    code = "import wasicloud_lab as wl; app = wl.Lab().load('tiny'); app.get('/'); print([*map(str, app.trace.calls)])"
+    code = (
+        "import wasicloud_lab as wl; app = wl.Lab().load('tiny'); app.tracing = 'all'; app.get('/'); "
+        "print([*map(str, app.trace.calls)])"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=PORTABLE, capture_output=True, text=True)
     assert done.stdout.strip() == str([*map(str, app.trace.calls)]), done.stderr
 
@@ -315,3 +325,15 @@ def test_a_migrations_wait_is_in_the_trace_of_the_request_that_waited(gopher: wl
     gopher.get("/ricochet")
     assert 0 <= gopher.trace.wait_seconds <= gopher.trace.seconds
     assert gopher.trace.guest_span[0] == gopher.trace.wait_seconds
+
+
+def test_a_script_pays_for_no_trace_unless_it_asks(own_lab: wl.Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wasicloud_lab.app.interactive", lambda: False)
+    monkeypatch.setattr("wasicloud_lab.trace.interactive", lambda: False)
+    app = own_lab.load("tiny")
+    app.get("/")
+    assert not app.trace
+    assert 'app.tracing = "all"' in repr(app.trace)
+    app.tracing = "all"
+    app.get("/")
+    assert len(app.trace.calls) == 7

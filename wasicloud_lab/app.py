@@ -26,7 +26,7 @@ from .host.types import World
 from .message import Headers, Response, prepare
 from .plugs import Pins
 from .session import Session
-from .trace import TRACES_KEPT, NoTrace, Recorder, Trace
+from .trace import TRACES_KEPT, NoTrace, Recorder, Trace, interactive
 from .wasi.http.exchange import BufferedExchange, Exchange
 from .wasi.http.fields import content_length
 from .wasi.http.streamed import StreamedExchange
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 HANDLER = "wasi:http/incoming-handler"
 
-#: Which requests are traced: those made one by one from Python, those served and streamed as well, or none.
+#: Which requests are traced: those a person makes one by one, all, or none.
 Tracing = Literal["calls", "all", "off"]
 
 
@@ -191,7 +191,7 @@ class App:
             limit=self.settings.limits.body,
         )  # fmt: skip
         assert isinstance(exchange, BufferedExchange)
-        self.run(exchange, deadline, trace=self._tracing != "off")
+        self.run(exchange, deadline, trace=self._tracing == "calls" and interactive())
         assert exchange.status is not None
         chunks = exchange.chunks
         response = Response(
@@ -264,8 +264,8 @@ class App:
 
     @property
     def tracing(self) -> Tracing:
-        """Which requests leave a trace: "calls" (of `get`, `request` and the like), "all" (served and streamed ones
-        too), or "off"."""
+        """Which requests leave a trace: "calls" (of `get`, `request` and the like, where a person makes them: in a
+        notebook or an interactive Python), "all" (every one, served and streamed ones too), or "off"."""
         return self._tracing
 
     @tracing.setter

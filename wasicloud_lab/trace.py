@@ -12,6 +12,7 @@ second makes are one `depth` further in.
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -310,6 +311,12 @@ class Trace:
         return waterfall_html(self)
 
 
+def interactive() -> bool:
+    """Whether a person types what runs: in a notebook or at a prompt. Scripts pay for no trace."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(sys, "ps1") or (ipython is not None and ipython.get_ipython() is not None)
+
+
 class NoTrace:
     """Stands where there is no trace yet; false, and says what would make one."""
 
@@ -319,6 +326,8 @@ class NoTrace:
         self._words = f"{app}: no request yet"
         if tracing == "off":
             self._words = f'{app}: nothing is traced; app.tracing = "calls" traces app.get(…) and the like'
+        elif tracing == "calls" and not interactive():
+            self._words = f'{app}: no request yet; in a script, app.tracing = "all" traces every one'
 
     def __bool__(self) -> bool:
         return False

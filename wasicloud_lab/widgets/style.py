@@ -129,8 +129,8 @@ CSS = """
 .wl-url input:focus-visible { outline: 2px solid var(--wl-focus); outline-offset: 0; }
 .wl-copy { display: flex; flex-flow: row wrap; align-items: center; gap: 4px 8px; width: auto; max-width: 100%; }
 .wl-copy:has(textarea:not([hidden])) { flex: 1 1 100%; }
-.wl-copy .wl-copy-button { font: 12.5px var(--wl-sans); color: var(--wl-faint); background: transparent; cursor: pointer;
-  border: 1px solid var(--wl-edge); border-radius: 12px; padding: 2px 12px; }
+.wl-copy .wl-copy-button { font: 12.5px var(--wl-sans); color: var(--wl-faint); background: transparent;
+  cursor: pointer; border: 1px solid var(--wl-edge); border-radius: 12px; padding: 2px 12px; }
 .wl-copy .wl-copy-button:hover { color: var(--wl-ink); background: var(--wl-ground); }
 .wl-copy-button:focus-visible { outline: 2px solid var(--wl-focus); }
 .wl-copy-said { font: 12.5px var(--wl-sans); color: var(--wl-good); }
