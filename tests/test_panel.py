@@ -559,3 +559,18 @@ def test_copied_code_has_no_secret() -> None:
     button = CopyCode(lambda: "lab.keyvalue.swap('redis://:hunter2@localhost')", "swap")
     assert button.code() == "lab.keyvalue.swap('redis://:***@localhost')"
     button.close()
+
+
+def test_new_choices_do_not_hide_the_field_in_which_a_url_is_typed(own_lab: wl.Lab) -> None:
+    own_lab.load("gopher")
+    panel = own_lab.panel()
+    row = panel.links.rows[own_lab.keyvalue]
+    row.provider.index = [label for label, _ in row.provider.options].index("other URL …")
+    hidden: list[Any] = []
+    row.url.layout.observe(lambda change: hidden.append(change["new"]), "display")
+    own_lab.services.redis(new=True)
+    panel.refresh()
+    assert any("started here" in label for label, _ in row.provider.options)
+    assert row.provider.label == "other URL …"
+    assert hidden == []
+    panel.close()

@@ -55,9 +55,9 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def context(browser: Browser, jupyter: Jupyter, patience: float) -> Iterator[BrowserContext]:
     """What a person's browser is: cookies, a window, a clipboard that may be used."""
-    expect.set_options(timeout=250 * patience)
+    expect.set_options(timeout=1000 * patience)
     made = browser.new_context(viewport={"width": 1360, "height": 1500})
-    made.set_default_timeout(250 * patience)
+    made.set_default_timeout(1000 * patience)
     made.grant_permissions(["clipboard-read", "clipboard-write"])
     yield made
     made.close()

@@ -25,7 +25,10 @@ const hear = ({data}) => {
     // A trait that is set to null again is plotly's way to end an update, not another one.
     const trait = text.match(/"method": ?"update", ?"state": ?\{"(\w+)": ?(?!null)/);
     const widget = text.match(/"comm_id": ?"(\w+)"/);
-    if (heard.updates && trait && widget) heard.updates.push(`${widget[1]} ${trait[1]}`);
+    if (heard.updates && trait && widget) {
+        const at = Date.parse(text.match(/"date": ?"([^"]+)"/)[1]) / 1000;
+        heard.updates.push([`${widget[1]} ${trait[1]}`, at]);
+    }
 };
 window.WebSocket = class extends WebSocket {
     constructor(...rest) {
@@ -127,10 +130,11 @@ class NotebookPage:
         if hidden != bool(width):
             self.page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
 
-    def frames(self, seconds: float) -> tuple[int, float, list[str]]:
+    def frames(self, seconds: float) -> tuple[int, float, list[tuple[str, float]]]:
         """Watches for so many seconds: pictures that the page drew, seconds that went by, updates of widgets.
 
-        An update is a message of the kernel that changes a widget's state; it is named by widget and trait.
+        An update is a message of the kernel that changes a widget's state; it is named by widget and trait, and comes
+        with the second at which the kernel sent it: a busy page may hear several at once.
         """
         count, passed, updates = self.page.evaluate(
             """seconds => new Promise(done => {
@@ -150,7 +154,7 @@ class NotebookPage:
             })""",
             seconds,
         )
-        return count, passed, updates
+        return count, passed, [(name, at) for name, at in updates]
 
     def listen_for(self, word: str) -> None:
         """From now on counts the messages of the kernel that have a word in them; see `heard`."""

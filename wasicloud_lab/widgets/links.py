@@ -99,6 +99,7 @@ class LinkRow:
         self._link = link
         self._board = board
         self._objection: str | None = None
+        self._offering = False
         self._now = _html("wl-now")
         self.says = _html("wl-says")
         options = self._options()
@@ -148,7 +149,7 @@ class LinkRow:
         busy = job is not None or moved is not None
         if not busy:  # what is being swapped to stays in sight
             self._offer(self._options())
-        for widget in (self.swap, self.provider, self.move, self.url):
+        for widget in (self.swap, self.provider, self.move):  # the URL's field would lose the focus
             if widget.disabled != busy:
                 widget.disabled = busy
         _show(self.cancel, busy)
@@ -160,13 +161,20 @@ class LinkRow:
         if options == list(self.provider.options):
             return
         chosen = self.provider.value
-        self.provider.options = options  # chooses the first
-        labels = [label for label, _ in options]
-        if chosen is not None and chosen.label in labels:
-            self.provider.index = labels.index(chosen.label)
-        else:  # a server that has been started since is what the link is on now, and can't be started again
-            here = [choice.url is not None and masked(choice.url) == self._link.url for _, choice in options]
-            self.provider.index = here.index(True) if True in here else _first(self._link, options)
+        # New options choose the first for a moment. Were the URL's field hidden meanwhile, who is typing in it would
+        # type on into the notebook, where keys are commands.
+        self._offering = True
+        try:
+            self.provider.options = options
+            labels = [label for label, _ in options]
+            if chosen is not None and chosen.label in labels:
+                self.provider.index = labels.index(chosen.label)
+            else:  # a server that has been started since is what the link is on now, and can't be started again
+                here = [choice.url is not None and masked(choice.url) == self._link.url for _, choice in options]
+                self.provider.index = here.index(True) if True in here else _first(self._link, options)
+        finally:
+            self._offering = False
+        self._chosen()
 
     def _words(self, job: Any, moved: Any) -> str:
         link = self._link
@@ -213,6 +221,8 @@ class LinkRow:
         return bool(self.move.value) and self._link.kind.copy is not None
 
     def _chosen(self, _change: Any = None) -> None:
+        if self._offering:
+            return
         _show(self.url, self.provider.value == OTHER)
 
     def _typed(self) -> None:
