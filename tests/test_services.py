@@ -269,10 +269,14 @@ def test_however_the_process_ends_its_servers_end_too(then: str, patience: float
 if hasattr(os, "fork"):
 
     def test_an_interrupt_of_the_whole_process_group_does_not_reach_the_servers(patience: float) -> None:
-        waiting = "try: time.sleep(600)\nexcept KeyboardInterrupt: print('interrupted', flush=True); sys.stdin.read()"
+        waiting = (
+            "try:\n    print('ready', flush=True)\n    time.sleep(600)\n"
+            "except KeyboardInterrupt:\n    print('interrupted', flush=True)\n    sys.stdin.read()"
+        )
         process, servers = run(waiting, stdin=subprocess.PIPE, start_new_session=True)
         assert process.stdout is not None
         with process:
+            assert process.stdout.readline() == "ready\n"  # an interrupt before that would end it
             os.killpg(process.pid, signal.SIGINT)
             assert process.stdout.readline() == "interrupted\n"
             assert not any(gone(pid) for pid, _ in servers)
