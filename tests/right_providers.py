@@ -9,8 +9,8 @@ from typing import Any
 
 from wasicloud_lab.errors import NotFound, ProviderError, TooLarge, Unavailable
 from wasicloud_lab.providers.blobstore.base import CHUNK, BlobstoreProvider, ContainerInfo, ObjectInfo, Writer
-from wasicloud_lab.providers.keyvalue.base import KeyValueProvider, add_to_counter, after, ordered_page
-from wasicloud_lab.providers.page import PAGE, Page
+from wasicloud_lab.providers.keyvalue.base import KeyValueProvider, add_to_counter
+from wasicloud_lab.providers.page import PAGE, Page, after, ordered_page
 
 LIMIT = 10 << 20
 

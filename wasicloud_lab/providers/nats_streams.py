@@ -14,11 +14,10 @@ from nats.aio.msg import Msg
 from nats.errors import Error
 
 from ..errors import ProviderError, Unavailable
-from .keyvalue.base import after, ordered_page
 from .nats import MESSAGE_NOT_FOUND, STREAM_NOT_FOUND, Session
 from .nats_names import bucket_from_nats, bucket_is_hash
 from .nats_work import Turn, in_slices
-from .page import Page
+from .page import Page, after, ordered_page
 
 #: How long a server keeps a consumer that nobody pulls from, in seconds; one idle for half of it is made anew.
 _CONSUMER_LIFE = 300.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from ..errors import Denied, ProviderError, Unavailable
@@ -290,26 +290,45 @@ class Guarded(Wrapper[Provider]):
         return f"{self.inner.summary()}, read-only"
 
 
-def other_names(names: Mapping[str, str], what: str) -> dict[str, str]:
-    """The way back, from names in the store to names as the guest says them.
+class Renaming(Wrapper[Provider]):
+    """Buckets or containers are called something else in the store: see `Renamed`.
 
-    Raises:
-        ValueError: two names would mean the same in the store.
+    Attributes:
+        names: as the guest says them → as they are in the store.
+        back: the other way.
+        what: "bucket" or "container".
     """
-    back: dict[str, str] = {}
-    for said, stored in names.items():
-        if stored in back:
-            raise ValueError(f"{what}s {back[stored]!r} and {said!r} would both be {stored!r} in the store")
-        back[stored] = said
-    return back
 
+    what: str
 
-def taken_name(name: str, back: dict[str, str], what: str) -> ProviderError:
-    """The error for a name that is not renamed itself and that another one is renamed to."""
-    return ProviderError(
-        f"the {what} {name!r} of the store is called {back[name]!r} here; "
-        f"nothing is called {name!r} unless the names given to Renamed say so"
-    )
+    def __init__(self, inner: Provider, names: Mapping[str, str]) -> None:
+        super().__init__(inner)
+        self.names = dict(names)
+        self.back: dict[str, str] = {}
+        for said, stored in self.names.items():
+            if stored in self.back:
+                raise ValueError(
+                    f"{self.what}s {self.back[stored]!r} and {said!r} would both be {stored!r} in the store"
+                )
+            self.back[stored] = said
+
+    def _stored(self, name: str) -> str:
+        if name in self.names:
+            return self.names[name]
+        if name in self.back:
+            raise ProviderError(
+                f"the {self.what} {name!r} of the store is called {self.back[name]!r} here; "
+                f"nothing is called {name!r} unless the names given to Renamed say so"
+            )
+        return name
+
+    def _said(self, stored: Iterable[str]) -> list[str]:
+        """Names in the store as a guest says them, without those that it has no name for."""
+        return [self.back.get(name, name) for name in stored if name in self.back or name not in self.names]
+
+    def summary(self) -> str:
+        count = len(self.names)
+        return f"{self.inner.summary()}, {count} {self.what}{'' if count == 1 else 's'} renamed"
 
 
 def duration(seconds: float, what: str) -> float:

@@ -37,8 +37,7 @@ from azure.storage.blob import BlobClient, ContainerClient
 
 from ...errors import NotFound, ProviderError, Unavailable
 from ..address import Address, seconds
-from ..keyvalue.base import after, foreign_cursor, ordered_page
-from ..page import PAGE, Page
+from ..page import PAGE, Page, after, foreign_cursor, ordered_page
 from .azure_address import SAS_PARTS, Account, account_of, parse_connection_string
 from .azure_client import BLOCK, Session, Where, code_of
 from .azure_names import (

@@ -26,8 +26,7 @@ from urllib.parse import urlsplit
 
 from ...errors import ProviderError, Unavailable
 from ..address import Address
-from ..keyvalue.base import after, ordered_page
-from ..page import PAGE, Page
+from ..page import PAGE, Page, after, ordered_page
 from .base import BlobstoreProvider, ContainerInfo, ObjectInfo, Writer
 from .file_errors import ABSENT, plainly
 from .file_folders import Folder

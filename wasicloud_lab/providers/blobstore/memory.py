@@ -20,8 +20,7 @@ from typing import NamedTuple
 
 from ...errors import NotFound, ProviderError, Unavailable
 from ..address import Address
-from ..keyvalue.base import after, ordered_page
-from ..page import PAGE, Page
+from ..page import PAGE, Page, after, ordered_page
 from .base import CHUNK, BlobstoreProvider, ContainerInfo, ObjectInfo, Writer
 
 #: Pieces shorter than this are joined as they come, so that a million small writes are not a million objects.

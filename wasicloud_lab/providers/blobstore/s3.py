@@ -32,8 +32,7 @@ from obstore.store import S3Store as Client
 
 from ...errors import NotFound, ProviderError, Unavailable
 from ..address import Address, seconds
-from ..keyvalue.base import after, ordered_page
-from ..page import PAGE, Page
+from ..page import PAGE, Page, after, ordered_page
 from . import s3_names
 from .base import CHUNK, BlobstoreProvider, ContainerInfo, ObjectInfo, Writer
 from .s3_client import checked_endpoint, client_of

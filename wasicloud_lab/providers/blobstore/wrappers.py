@@ -9,14 +9,13 @@ it when it is closed. They stack in any order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 from ..cache import KEPT_SIZE, Cache
-from ..keyvalue.base import after, ordered_page
-from ..page import PAGE, Page, every
+from ..page import PAGE, Page, after, every, ordered_page
 from ..recorded import Recorded
-from ..trouble import Call, Guarded, Steps, Switched, Unlucky, Waiting, other_names, taken_name
+from ..trouble import Call, Guarded, Renaming, Steps, Switched, Unlucky, Waiting
 from .base import BlobstoreProvider, ContainerInfo, ObjectInfo
 from .forwarding import BlobstoreWrapper
 
@@ -247,7 +246,7 @@ class _Rest(Iterator[bytes]):
             close()
 
 
-class Renamed(BlobstoreWrapper):
+class Renamed(Renaming[BlobstoreProvider], BlobstoreWrapper):
     """Containers that are called something else in the store.
 
         Renamed(store, {"animals": "prod-animals"})
@@ -263,18 +262,7 @@ class Renamed(BlobstoreWrapper):
         ValueError: two of them would be the same in the store.
     """
 
-    def __init__(self, inner: BlobstoreProvider, names: Mapping[str, str]) -> None:
-        super().__init__(inner)
-        self.names = dict(names)
-        self._back = other_names(self.names, "container")
-
-    def _stored(self, container: str) -> str:
-        name = self.names.get(container)
-        if name is None:
-            if container in self._back:
-                raise taken_name(container, self._back, "container")
-            return container
-        return name
+    what = "container"
 
     def create_container(self, name: str) -> ContainerInfo:
         return super().create_container(name)._replace(name=name)
@@ -288,10 +276,5 @@ class Renamed(BlobstoreWrapper):
     def containers(self, cursor: str | None = None, limit: int = PAGE) -> Page[str]:
         start = after(cursor)
         # Other names are in another order: all of them are needed to tell which come first.
-        stored = every(lambda at: self.inner.containers(at))
-        names = (self._back.get(name, name) for name in stored if name in self._back or name not in self.names)
+        names = self._said(every(lambda at: self.inner.containers(at)))
         return ordered_page(sorted(name for name in names if start is None or name > start)[: limit + 1], limit)
-
-    def summary(self) -> str:
-        count = len(self.names)
-        return f"{self.inner.summary()}, {count} container{'' if count == 1 else 's'} renamed"

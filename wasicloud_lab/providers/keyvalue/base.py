@@ -55,31 +55,6 @@ def add_to_counter(value: bytes | None, delta: int) -> int:
     return total
 
 
-def after(cursor: str | None) -> str | None:
-    """The name a listing goes on after, for providers that list in order. `after:NAME` is such a cursor.
-
-    Raises:
-        ProviderError: the cursor is another kind of provider's.
-    """
-    if cursor is None:
-        return None
-    kind, colon, name = cursor.partition(":")
-    if kind != "after" or not colon:
-        raise foreign_cursor()
-    return name
-
-
-def foreign_cursor() -> ProviderError:
-    """The error for a cursor that another provider gave out, before a swap perhaps."""
-    return ProviderError("this cursor is not of this store (was the provider swapped?); start the listing again")
-
-
-def ordered_page(names: Sequence[str], limit: int) -> Page[str]:
-    """A page of sorted names, of which there may be one more than `limit` to show that others follow."""
-    shown = list(names[:limit])
-    return Page(shown, f"after:{shown[-1]}" if len(names) > limit else None)
-
-
 class KeyValueProvider:
     """Base of all key-value providers. Every method may raise `ProviderError` or one of its kinds.
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 
 from ...errors import ProviderError, Unavailable
 from ..address import Address
-from ..page import PAGE, Page
-from .base import KeyValueProvider, add_to_counter, after, ordered_page
+from ..page import PAGE, Page, after, ordered_page
+from .base import KeyValueProvider, add_to_counter
 
 
 class MemoryStore(KeyValueProvider):

@@ -35,8 +35,8 @@ from ..nats_streams import (
     stream_info,
 )
 from ..nats_work import SLICE, Turn, in_slices
-from ..page import PAGE, Page
-from .base import KeyValueProvider, add_to_counter, after, ordered_page
+from ..page import PAGE, Page, after, ordered_page
+from .base import KeyValueProvider, add_to_counter
 
 _REVISION = "Nats-Expected-Last-Subject-Sequence"
 _OPERATION = "KV-Operation"

@@ -18,8 +18,8 @@ from redis.exceptions import ResponseError
 
 from ...errors import ProviderError, TooLarge, Unavailable
 from ..address import Address, seconds
-from ..page import PAGE, Page
-from .base import INT64_MAX, INT64_MIN, KeyValueProvider, add_to_counter, foreign_cursor
+from ..page import PAGE, Page, foreign_cursor
+from .base import INT64_MAX, INT64_MIN, KeyValueProvider, add_to_counter
 from .redis_layouts import LAYOUTS, Command
 from .redis_wire import Wire
 

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 
 from ...errors import Denied, ProviderError, TooLarge, Unavailable
 from ..address import Address, seconds
-from ..page import PAGE, Page
-from .base import KeyValueProvider, add_to_counter, after, ordered_page
+from ..page import PAGE, Page, after, ordered_page
+from .base import KeyValueProvider, add_to_counter
 
 #: Marks a database as ours: "wlkv" as a number, in the header field that SQLite has for this.
 APPLICATION_ID = int.from_bytes(b"wlkv", "big")

@@ -8,13 +8,13 @@ it when it is closed. They stack in any order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from ..cache import KEPT_SIZE, Cache
 from ..page import PAGE, Page
 from ..recorded import Recorded
-from ..trouble import Guarded, Switched, Unlucky, Waiting, other_names, taken_name
+from ..trouble import Guarded, Renaming, Switched, Unlucky, Waiting
 from .base import KeyValueProvider
 from .forwarding import KeyValueWrapper
 
@@ -178,7 +178,7 @@ def _small(value: bytes | None) -> bool:
     return value is None or len(value) <= KEPT_SIZE
 
 
-class Renamed(KeyValueWrapper):
+class Renamed(Renaming[KeyValueProvider], KeyValueWrapper):
     """Buckets that are called something else in the store.
 
         Renamed(store, {"animals": "prod-animals"})
@@ -194,24 +194,8 @@ class Renamed(KeyValueWrapper):
         ValueError: two of them would be the same in the store.
     """
 
-    def __init__(self, inner: KeyValueProvider, names: Mapping[str, str]) -> None:
-        super().__init__(inner)
-        self.names = dict(names)
-        self._back = other_names(self.names, "bucket")
-
-    def _stored(self, bucket: str) -> str:
-        name = self.names.get(bucket)
-        if name is None:
-            if bucket in self._back:
-                raise taken_name(bucket, self._back, "bucket")
-            return bucket
-        return name
+    what = "bucket"
 
     def buckets(self, cursor: str | None = None, limit: int = PAGE) -> Page[str]:
         items, cursor = self.inner.buckets(cursor, limit)
-        seen = [self._back.get(name, name) for name in items if name in self._back or name not in self.names]
-        return Page(seen, cursor)
-
-    def summary(self) -> str:
-        count = len(self.names)
-        return f"{self.inner.summary()}, {count} bucket{'' if count == 1 else 's'} renamed"
+        return Page(self._said(items), cursor)

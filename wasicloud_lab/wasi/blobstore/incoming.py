@@ -9,7 +9,8 @@ from ...errors import Err, ProviderError
 from ...host.interface import resource
 from ...host.state import current
 from ..io import InputStream, stream_closed, stream_failed
-from .plugged import failed, in_words, store
+from ..plugged import in_words
+from .plugged import failed, store
 
 #: Bytes that a guest may take at once; on their way there each takes 32.
 AT_ONCE = 16 * 1024 * 1024

@@ -17,7 +17,8 @@ from ...errors import Err
 from ...host.interface import resource
 from ...host.state import StoreState, current
 from ..io import WRITE_LIMIT, OutputStream, stream_closed, stream_failed
-from .plugged import failed, in_words, store
+from ..plugged import in_words
+from .plugged import failed, store
 
 if TYPE_CHECKING:
     from ...providers.blobstore.base import Writer

@@ -1,12 +1,11 @@
-"""Which store a call goes to, and what a guest is told when it fails."""
+"""The store that a call goes to, and its failures as wasi:blobstore says them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...errors import Err, GuestError, LinkError, ProviderError
-from ...host.state import current
-from ...providers.address import masked
+from ...errors import Err
+from ..plugged import in_words, plugged
 
 if TYPE_CHECKING:
     from ...providers.blobstore.base import BlobstoreProvider
@@ -15,32 +14,8 @@ SLOT = "wasi:blobstore"
 
 
 def store() -> BlobstoreProvider:
-    """The provider that the running call has pinned. Asked at every call: a handle outlives a swap.
-
-    Raises:
-        LinkError: nothing is linked.
-    """
-    try:
-        return current().plugs[SLOT]  # type: ignore[no-any-return]
-    except KeyError:
-        raise LinkError(f"the guest called {SLOT}, which is linked to no store here") from None
-
-
-def in_words(error: Exception, of: object) -> str:
-    """What a guest is told about a failed call, without secrets.
-
-    Args:
-        of: the provider, or a writer of it.
-
-    Raises:
-        GuestError: it is no failure of the store: the guest itself must end.
-    """
-    if isinstance(error, GuestError):
-        raise error
-    if isinstance(error, ProviderError):
-        return masked(str(error))
-    # A provider written in a cell may raise anything.
-    return f"{type(of).__name__} failed with {type(error).__name__}: {masked(str(error))}"
+    """The provider that the running call has pinned; as `plugged`."""
+    return plugged(SLOT)  # type: ignore[no-any-return]
 
 
 def failed(error: Exception, of: object) -> Err:

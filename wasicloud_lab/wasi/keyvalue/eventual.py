@@ -15,7 +15,7 @@ from ...providers.keyvalue.base import INT64_MAX
 from ...providers.page import every
 from ..http.bodies import BytesSource
 from ..io import WRITE_LIMIT, InputStream, OutputStream, stream_closed, stream_failed
-from .plugged import in_words, key_page, store, value_bytes, values
+from .plugged import failure, key_page, store, value_bytes, values
 from .store import add_unsigned
 
 _log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def failed(error: Exception) -> Err:
 
 def _trace(error: Exception) -> str:
     kind = "access denied: " if isinstance(error, Denied) else "no such store: " if isinstance(error, NotFound) else ""
-    return kind + in_words(error)
+    return kind + failure(error)
 
 
 @resource

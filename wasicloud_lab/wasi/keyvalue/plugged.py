@@ -1,13 +1,11 @@
-"""Which store a call goes to, and what a guest is told when it fails."""
+"""The store that a call goes to, its failures in words, and its answers checked: it may be anybody's class."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ...errors import GuestError, LinkError, ProviderError
-from ...host.state import current
-from ...providers.address import masked
+from ..plugged import in_words, plugged
 
 if TYPE_CHECKING:
     from ...providers.keyvalue.base import KeyValueProvider
@@ -17,29 +15,13 @@ SLOT = "wasi:keyvalue"
 
 
 def store() -> KeyValueProvider:
-    """The provider that the running call has pinned. Asked at every call: a handle outlives a swap.
-
-    Raises:
-        LinkError: nothing is linked.
-    """
-    try:
-        return current().plugs[SLOT]  # type: ignore[no-any-return]
-    except KeyError:
-        raise LinkError(f"the guest called {SLOT}, which is linked to no store here") from None
+    """The provider that the running call has pinned; as `plugged`."""
+    return plugged(SLOT)  # type: ignore[no-any-return]
 
 
-def in_words(error: Exception) -> str:
-    """What a guest is told about a failed call, without secrets.
-
-    Raises:
-        GuestError: it is no failure of the store: the guest itself must end.
-    """
-    if isinstance(error, GuestError):
-        raise error
-    if isinstance(error, ProviderError):
-        return masked(str(error))
-    # A provider written in a cell may raise anything.
-    return f"{type(store()).__name__} failed with {type(error).__name__}: {masked(str(error))}"
+def failure(error: Exception) -> str:
+    """What a guest is told about a failed call; as `in_words`."""
+    return in_words(error, store())
 
 
 def value_bytes(value: Any) -> bytes | None:

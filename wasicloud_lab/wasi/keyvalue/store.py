@@ -15,7 +15,7 @@ from ...host.types import Function, Interface, ListOf, OptionOf, Prim, ResultOf,
 from ...host.values import Variant
 from ...providers.keyvalue.base import INT64_MAX
 from .cursors import Cursors
-from .plugged import in_words, key_page, store, value_bytes, values, whole_number
+from .plugged import failure, key_page, store, value_bytes, values, whole_number
 
 _CURSORS = Cursors()
 
@@ -30,7 +30,7 @@ def failed(error: Exception) -> Err:
         return Err(Variant("access-denied"))
     if isinstance(error, NotFound):
         return Err(Variant("no-such-store"))
-    return Err(Variant("other", in_words(error)))
+    return Err(Variant("other", failure(error)))
 
 
 class KeyResponse(NamedTuple):
