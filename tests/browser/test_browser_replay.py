@@ -56,3 +56,21 @@ def test_keys_and_buttons_walk_through_it(stage: NotebookPage) -> None:
     assert page.evaluate("document.querySelector('.wt-page').scrollWidth") <= 480
     stage.narrow(None)
     assert stage.errors == []
+
+
+def test_run_all_of_its_notebook_leaves_the_talk_to_play_with(
+    context: BrowserContext, jupyter: Jupyter, patience: float
+) -> None:
+    path = jupyter.notebook("05-the-whole-talk.ipynb", "all-of-the-talk.ipynb")
+    notebook = NotebookPage(context, jupyter, path, 5 * patience)
+    notebook.run_all()
+    assert [output for output in notebook.outputs() if output["output_type"] == "error"] == []
+    took = notebook.value("list(talk.runner.records.values())[0].seconds")
+    notebook.page.locator(".wt-step").first.click()
+    notebook.page.get_by_role("button", name="▶ Run again", exact=True).click()
+    notebook.wait_for(
+        f"not talk.runner.running and [(one.state == 'done', one.seconds != {took})"
+        " for one in talk.runner.records.values()][0] == (True, True)"
+    )
+    assert notebook.errors == []
+    notebook.close()
