@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hypothesis import strategies as st
 
-from wasicloud_lab.errors import NotFound, ProviderError
+from wasicloud_lab.errors import NotFound, ProviderError, Unavailable
 from wasicloud_lab.providers.blobstore.base import BlobstoreProvider, fetch, put
 from wasicloud_lab.providers.page import every
 
@@ -220,3 +220,30 @@ def check_ranges(store: BlobstoreProvider) -> None:
     for start, end in [(0, None), (5, 2), (99, None)]:
         with pytest.raises(NotFound):
             store.read("ranges", "none", start, end)
+
+
+def check_names_that_are_no_text(store: BlobstoreProvider) -> None:
+    """Half a surrogate pair is in no text, and so in no name."""
+    store.create_container("c")
+    for operation in (
+        lambda: store.create_container("\ud800"),
+        lambda: store.write("c", "a\udfff"),
+        lambda: store.object_info("c", "\udcff/"),
+    ):
+        with pytest.raises(ProviderError, match="is no text"):
+            operation()
+
+
+def check_closed(store: BlobstoreProvider) -> None:
+    """Closes it, twice: whatever is asked of it then is unavailable, and is said to be closed."""
+    store.create_container("c")
+    store.close()
+    store.close()
+    for operation in (
+        store.ping,
+        store.containers,
+        lambda: store.object_exists("c", "o"),
+        lambda: store.write("c", "o"),
+    ):
+        with pytest.raises(Unavailable, match="closed"):
+            operation()

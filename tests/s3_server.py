@@ -1,6 +1,6 @@
 """An S3 server on this machine for tests: moto's, in a process of its own, with a bucket in it.
 
-from tests.s3_server import S3Server, s3_server  # noqa: F401
+from tests.s3_server import S3Server
 
 def test_something(s3_server: S3Server) -> None:
     store = open_blobstore(s3_server.url)
@@ -12,11 +12,20 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
 
+from wasicloud_lab.providers.blobstore.base import CHUNK
+from wasicloud_lab.providers.blobstore.s3 import S3Store
+
 BUCKET = "lab"
+
+#: Bytes: more than one part of an upload.
+MANY = 6 * CHUNK
+
+_numbers = count()
 
 #: Ends when the test process does, however that ends.
 _SCRIPT = """
@@ -95,3 +104,15 @@ def s3_server() -> Iterator[S3Server]:
     """A server for the tests of one module."""
     with S3Server() as server:
         yield server
+
+
+def new_store(server: S3Server, prefix: str | None = None) -> S3Store:
+    """A store with nothing in it: in a part of the bucket that no other test uses."""
+    return S3Store(
+        server.bucket,
+        f"test-{next(_numbers)}" if prefix is None else prefix,
+        endpoint=server.endpoint,
+        access_key="someone",
+        secret_key="hush",
+        timeout=30,
+    )

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests import faulty_blobstore, faulty_keyvalue
+from tests import faulty_blobstore, faulty_blobstore_bytes, faulty_keyvalue  # noqa: F401, they note their faults
 from tests.faulty_providers import FAULTS
 from tests.right_providers import Keys, Objects, Shelf
 from wasicloud_lab import check_provider
@@ -63,8 +63,7 @@ def test_a_fault_is_found_by_the_checks_that_are_for_it_and_no_others(faulty: ty
 
 @pytest.mark.parametrize("kind", RIGHT)
 def test_there_is_a_fault_for_each_check(kind: str) -> None:
-    module = {"keyvalue": faulty_keyvalue, "blobstore": faulty_blobstore}[kind]
-    found = {name for faulty, found in FAULTS.items() if faulty.__module__ == module.__name__ for name in found}
+    found = {name for faulty, found in FAULTS.items() if issubclass(faulty, RIGHT[kind]) for name in found}
     assert found == set(names(kind))
 
 

@@ -1,27 +1,22 @@
-"""The embedded Redis: the same commands in this process, and on a real socket for whoever wants them there."""
+"""The embedded Redis by itself: what stores share, and a real socket for whoever wants it there."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing
-from typing import Any
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
+from tests.threads import together
 from wasicloud_lab.errors import ProviderError, Unavailable
 from wasicloud_lab.providers.address import Address
 from wasicloud_lab.providers.keyvalue.fake import FakeRedisStore, open_fake
 from wasicloud_lab.providers.keyvalue.redis import RedisStore
 from wasicloud_lab.providers.page import every
-
-NAMES = st.text(max_size=8) | st.sampled_from([":", "%3A", "a:b", "a*", "[ab]", "a\\", "é🐕"])
 
 
 @pytest.fixture(params=["hash", "prefix"])
@@ -30,65 +25,9 @@ def store(request: pytest.FixtureRequest) -> Iterator[FakeRedisStore]:
         yield made
 
 
-def together(count: int, work: Callable[[int], Any]) -> list[Any]:
-    with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(work, range(count)))
-
-
 def cli(port: int | str, *words: str) -> str:
     done = subprocess.run(["redis-cli", "-p", str(port), *words], capture_output=True, text=True, check=True)
     return done.stdout
-
-
-@given(data=st.dictionaries(st.tuples(NAMES, NAMES), st.binary(max_size=20), max_size=8))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@pytest.mark.parametrize("layout", ["hash", "prefix"])
-def test_any_names_and_values_come_back(layout: str, data: dict[tuple[str, str], bytes]) -> None:
-    with closing(FakeRedisStore(layout=layout)) as store:
-        for (bucket, key), value in data.items():
-            store.set(bucket, key, value)
-        assert {name: store.get(*name) for name in data} == data
-        assert set(every(store.buckets)) == {bucket for bucket, _ in data}
-        for owner in {bucket for bucket, _ in data}:
-            listed = list(every(lambda cursor, owner=owner: store.keys(owner, cursor)))
-            assert sorted(listed) == sorted(key for bucket, key in data if bucket == owner)
-        for bucket, key in data:
-            store.delete(bucket, key)
-        assert store.buckets().items == []
-
-
-def test_increments_of_sixteen_threads_add_up(store: FakeRedisStore) -> None:
-    together(16, lambda _: [store.increment("b", "n", 3) for _ in range(100)])
-    assert store.get("b", "n") == b"4800"
-
-
-def test_a_compare_and_swap_race_has_one_winner(store: FakeRedisStore) -> None:
-    for expected in (None, b"old"):
-        for round_ in range(10):
-            key = f"{expected!r} {round_}"
-            if expected is not None:
-                store.set("b", key, expected)
-            barrier = threading.Barrier(16)
-
-            def race(me: int, key: str = key, expected: bytes | None = expected, at: Any = barrier) -> bool:
-                at.wait()
-                return store.compare_and_swap("b", key, expected, b"%d" % me)
-
-            won = together(16, race)
-            assert won.count(True) == 1
-            assert store.get("b", key) == b"%d" % won.index(True)
-
-
-def test_errors_are_those_of_a_real_server(store: FakeRedisStore) -> None:
-    for value in (b"", b"dog", b"01", b"-0", b"+1", b" 1", b"9223372036854775808"):
-        store.set("b", "k", value)
-        with pytest.raises(ProviderError, match="is not a counter"):
-            store.increment("b", "k")
-        assert store.get("b", "k") == value
-    store.set("b", "k", b"%d" % (2**63 - 1))
-    with pytest.raises(ProviderError, match="would overflow"):
-        store.increment("b", "k")
-    assert store.increment("b", "k", -(2**64) + 1) == -(2**63)
 
 
 def test_ten_thousand_keys_in_pages(store: FakeRedisStore) -> None:
@@ -109,7 +48,7 @@ def test_a_name_shares_its_data_and_no_name_shares_none() -> None:
         assert private.get("b", "k") is None
 
 
-# --- on a socket ------------------------------------------------------------------------------------
+# --- on a socket -------------------------------------------------------------------------------------
 
 
 def test_redis_cli_and_the_store_work_on_the_same_data() -> None:

@@ -15,6 +15,7 @@ import ipywidgets
 import pytest
 
 import wasicloud_lab as wl
+from tests.threads import until
 from wasicloud_lab.errors import Unavailable
 from wasicloud_lab.providers.keyvalue.memory import MemoryStore
 from wasicloud_lab.widgets import panel as panels
@@ -68,14 +69,6 @@ def opened(own_lab: wl.Lab, gopher: wl.App) -> Iterator[Callable[[], Panel]]:
     yield open_one
     for each in made:
         each.close()
-
-
-def until(holds: Callable[[], Any], patience: float = 60.0) -> Any:
-    end = time.monotonic() + patience
-    while not (found := holds()):
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.01)
-    return found
 
 
 def look_until(panel: Panel, holds: Callable[[], Any]) -> Any:

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import wasicloud_lab as wl
+from tests.threads import until
 from wasicloud_lab.replay import STEPS, Replay, Stage, Step
 from wasicloud_lab.widgets import replay as widget
 from wasicloud_lab.widgets.highlight import CLASSES, pieces
@@ -126,14 +126,6 @@ def talk(open_talk: Callable[..., Talk]) -> Talk:
 @pytest.fixture
 def front(talk: Talk) -> Front:
     return Front(talk)
-
-
-def until(holds: Callable[[], Any], patience: float = 60.0) -> Any:
-    end = time.monotonic() + patience
-    while not (found := holds()):
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.01)
-    return found
 
 
 def state(talk: Talk, step: str) -> str:
@@ -379,7 +371,8 @@ def test_it_stays_a_function_and_loads_no_widgets_before_it_is_called() -> None:
 
 
 def test_the_page_loads_nothing_and_runs_nothing_that_a_step_shows() -> None:
-    script = (FOLDER / "replay.js").read_text(encoding="utf-8")
+    script = str(Talk._esm)
+    assert script.count("export default") == 1
     style = (FOLDER / "replay.css").read_text(encoding="utf-8")
     assert not re.search(r"https?://|innerHTML|import ", script)
     assert not re.search(r"url\(|@import|https?://", style)

@@ -8,16 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tests.threads import until
 from wasicloud_lab.doctor import TOOLS, examine, find_tool
 from wasicloud_lab.errors import ServeError, ToolMissing
 from wasicloud_lab.providers.keyvalue.redis import RedisStore
@@ -28,13 +28,6 @@ from wasicloud_lab.services import Service, Services, free_port, service
 def own() -> Iterator[Services]:
     with Services() as made:
         yield made
-
-
-def until(true: Callable[[], bool], patience: float) -> None:
-    end = time.monotonic() + patience
-    while not true():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.02)
 
 
 def gone(pid: int) -> bool:

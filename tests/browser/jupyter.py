@@ -1,4 +1,4 @@
-"""A JupyterLab of one's own: a free port, a temporary folder; settings, kernels and token apart from the user's."""
+"""A JupyterLab, or a Notebook 7, of one's own: free port, temporary folder; settings, kernels, token not the user's."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ import wasicloud_lab
 from tests.notebook_runs import FOLDER
 from wasicloud_lab.services import free_port
 
+#: The applications, by the module that runs one: a setting that lets the page be asked what is in it, as
+#: `window.jupyterapp`, and where a notebook is opened. A workspace of its own: no page finds the tabs of another.
+APPLICATIONS = {
+    "jupyterlab": ("LabApp", "lab/workspaces/{stem}/tree/{name}?reset&"),
+    "notebook": ("JupyterNotebookApp", "notebooks/{name}?"),
+}
+
 
 class Jupyter:
     """Runs from the moment it is made until `stop`.
@@ -30,12 +37,14 @@ class Jupyter:
         folder: what it serves; `notebook` puts copies there.
     """
 
-    def __init__(self, place: Path, patience: float) -> None:
+    def __init__(self, place: Path, patience: float, application: str = "jupyterlab") -> None:
         """
         Args:
             place: an empty folder.
             patience: seconds that it has to answer.
+            application: which of `APPLICATIONS`.
         """
+        setting, self._opened_at = APPLICATIONS[application]
         self.folder = place / "notebooks"
         self.folder.mkdir()
         self.token = secrets.token_hex(16)
@@ -62,10 +71,9 @@ class Jupyter:
         # So that what a person may choose to save, widgets' state, is looked at too.
         (widgets / "plugin.jupyterlab-settings").write_text('{"saveState": true}')
         command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={self.folder}",
+            sys.executable, "-m", application, "--no-browser", "--allow-root", f"--ServerApp.root_dir={self.folder}",
             f"--ServerApp.port={self.url.rpartition(':')[2]}", "--ServerApp.port_retries=0",
-            # The page can be asked what is in it, as `window.jupyterapp`.
-            "--LabApp.expose_app_in_browser=True",
+            f"--{setting}.expose_app_in_browser=True",
         ]  # fmt: skip
         self._log_path = place / "jupyter.log"
         self._log: IO[bytes] = self._log_path.open("wb")
@@ -80,6 +88,10 @@ class Jupyter:
     def notebook(self, source: str, name: str) -> Path:
         """A copy of one of our notebooks, under a name of its own, and so with a kernel of its own."""
         return Path(shutil.copyfile(FOLDER / source, self.folder / name))
+
+    def page(self, notebook: Path) -> str:
+        """Where a browser opens one of those."""
+        return f"{self.url}/{self._opened_at.format(stem=notebook.stem, name=notebook.name)}token={self.token}"
 
     def offspring(self) -> set[psutil.Process]:
         """The kernels, and what they have started."""

@@ -68,16 +68,19 @@ class NotebookPage:
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.add_init_script(_LISTEN)
-        # A workspace of its own: no page finds the tabs of another.
-        self.page.goto(f"{jupyter.url}/lab/workspaces/{path.stem}/tree/{path.name}?token={jupyter.token}&reset")
-        self.page.wait_for_function(
-            """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === "idle" """
-        )
+        self.page.goto(jupyter.page(path))
+        self._wait_for_kernel()
 
     def close(self) -> None:
         """Ends the kernel, and the page."""
         self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         self.page.close()
+
+    def reload(self) -> None:
+        """Saves the notebook, and loads the page again; the kernel goes on."""
+        self.saved()
+        self.page.reload()
+        self._wait_for_kernel()
 
     # --- the notebook ------------------------------------------------------------------------------
 
@@ -187,8 +190,11 @@ class NotebookPage:
         """Restarts the kernel by the menu's command, and says yes."""
         self.page.evaluate("() => void jupyterapp.commands.execute('kernelmenu:restart')")
         self.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
+        self._wait_for_kernel()
+
+    def _wait_for_kernel(self) -> None:
         self.page.wait_for_function(
-            """() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === "idle" """
+            """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === "idle" """
         )
 
     # --- the panel ---------------------------------------------------------------------------------

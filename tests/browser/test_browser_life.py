@@ -55,6 +55,27 @@ def test_a_thousand_requests_a_second_leave_the_page_its_clicks(live: NotebookPa
     assert live.errors == []
 
 
+def test_a_page_loaded_again_goes_on_where_the_lab_is(notebook: NotebookPage) -> None:
+    notebook.run(LOAD)
+    notebook.run(PANEL)
+    notebook.panel.wait_for()
+    notebook.python("lab.traffic(gopher, '/ricochet', rate=200)")
+    notebook.swap("keyvalue", "fakeredis, a Redis inside Python")
+    expect(notebook.tab("Traffic").locator(".scatterlayer .js-line").first).to_be_visible()
+
+    notebook.reload()
+    answered = notebook.value("lab.traffics[-1].answered")
+    expect(notebook.row("keyvalue").locator(".wl-now")).to_contain_text("now on embedded Redis")
+    traffic = notebook.tab("Traffic")
+    expect(traffic.locator(".scatterlayer .js-line").first).to_be_visible()
+    expect(traffic.locator(".annotation")).to_contain_text("keyvalue → embedded Redis")
+    traffic.get_by_role("button", name="Stop").click()
+    notebook.wait_for("not lab.traffics[-1].running")
+    assert notebook.value("lab.traffics[-1].answered") > answered
+    assert notebook.value("lab.traffics[-1].failed") == 0
+    assert notebook.errors == []
+
+
 def test_a_kernel_restarted_under_traffic_leaves_nothing_behind(notebook: NotebookPage, jupyter: Jupyter) -> None:
     notebook.run(LOAD)
     before = jupyter.offspring()

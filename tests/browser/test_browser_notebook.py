@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import BrowserContext, expect
 
+from .conftest import LOAD, NOTEBOOK, PANEL
+from .jupyter import Jupyter
 from .page import NotebookPage
 
 
@@ -23,3 +26,27 @@ def test_run_all_shows_the_panel_and_no_error(notebook: NotebookPage) -> None:
     expect(notebook.panel.locator(".wl-wiring")).to_contain_text("gopher")
     assert notebook.value("gopher.get('/ricochet').status_code") == 200
     assert notebook.errors == []
+
+
+def test_notebook_7_shows_the_panel_too(context: BrowserContext, tmp_path: Path, patience: float) -> None:
+    jupyter = Jupyter(tmp_path, patience, "notebook")
+    try:
+        notebook = NotebookPage(context, jupyter, jupyter.notebook(NOTEBOOK, "seven.ipynb"), patience)
+        notebook.errors.clear()  # one of its own, as it starts
+        notebook.run(LOAD)
+        notebook.run(PANEL)
+        expect(notebook.panel.locator(".wl-wiring")).to_contain_text("gopher")
+        traffic = notebook.tab("Traffic")
+        traffic.get_by_label("Path").fill("/ricochet")
+        traffic.get_by_role("button", name="Start").click()
+        expect(traffic.locator(".scatterlayer .js-line").first).to_be_visible()
+        notebook.swap("keyvalue", "fakeredis, a Redis inside Python")
+        expect(traffic.locator(".annotation")).to_contain_text("keyvalue → embedded Redis")
+        traffic.get_by_role("button", name="Stop").click()
+        notebook.wait_for("not lab.traffics[-1].running")
+        counted = notebook.value("int(lab.keyvalue.provider.get('visits', 'ricochet'))")
+        assert notebook.value("[lab.traffics[-1].answered, lab.traffics[-1].failed]") == [counted, 0]
+        assert notebook.errors == []
+        notebook.close()
+    finally:
+        jupyter.stop()

@@ -53,3 +53,15 @@ def test_a_provider_taken_down_is_a_503_and_a_red_card_until_it_is_back(live: No
     answer = send(live, "/ricochet")
     expect(answer.locator(".wl-badge")).to_have_text("200 OK")
     assert live.errors == []
+
+
+def test_a_huge_value_is_cut_and_says_its_size(live: NotebookPage) -> None:
+    live.python("lab.keyvalue.provider.set('user:ricochet', 'film', b'frame ' * 1_000_000)")
+    data = live.tab("Data")
+    data.get_by_label("Bucket").first.select_option(label="user:ricochet")
+    data.get_by_label("Keys").select_option(label="film")
+    shown = data.locator("pre")
+    expect(shown).to_contain_text("frame frame")
+    assert len(shown.inner_text()) < 100_000
+    expect(data).to_contain_text("5.7 MiB")
+    assert live.errors == []

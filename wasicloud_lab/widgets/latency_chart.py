@@ -37,7 +37,7 @@ _P50, _P99, _FAILED, _SWAP, _TEXT, _GRID = (
 )
 
 STYLE = """<style>
-.wl-latency{overflow:hidden}
+.wl-latency{overflow:hidden;min-height:300px}
 .wl-latency .modebar-container{display:none!important}
 .wl-latency .js-plotly-plot .main-svg text:not(.annotation-text){fill:var(--jp-ui-font-color1,#808080)!important}
 .wl-latency .js-plotly-plot .hoverlayer text{fill:#fff!important}
@@ -54,20 +54,20 @@ class LatencyChart:
     """
     Attributes:
         view: the widget.
-        figure: plotly's, inside it.
-        stale: a page shows the chart in another size, or was loaded again; the next drawing sees to that.
+        figure: plotly's; a widget inside the view as soon as a page shows it. Its megabytes would hold up all that
+            comes after them, and on a slow machine so long that the rest of the panel gives up.
+        stale: a page shows the chart, or in another size; the next drawing sees to that.
     """
 
     def __init__(self) -> None:
-        self.stale = False
-        self._seen = self._renewing = False
+        self.stale = self._shown = False
         self._width: int | None = None
         self._marks: tuple[list[dict[str, Any]], list[dict[str, Any]]] = ([], [])
-        self.figure = go.FigureWidget({"data": _TRACES, "layout": _LAYOUT})
+        self.figure: go.Figure | go.FigureWidget = go.Figure({"data": _TRACES, "layout": _LAYOUT})
         fit = Fit()
         fit.on_msg(self._told)
         self.view = W.Box(
-            [W.HTML(STYLE, layout=W.Layout(display="none")), fit, self.figure],
+            [W.HTML(STYLE, layout=W.Layout(display="none")), fit],
             layout=W.Layout(display="block", width="100%", min_width="0"),
         )
         self.view.add_class("wl-latency")
@@ -91,11 +91,10 @@ class LatencyChart:
         done = [(name, swap) for name, swap in swaps if swap.refused is None]
         shown = [(number, *each) for number, each in enumerate(done) if since < each[1].at <= until]
         shapes, labels = _marks(shown, since)
-        if self.stale:
-            self.stale = False
-            if self._renewing:
-                self._renewing = False
-                self._renew()
+        self.stale = False
+        if self._shown:
+            self._shown = False
+            self._renew()
         figure = self.figure
         with figure.batch_update():
             p99, p50, bars = figure.data
@@ -120,20 +119,24 @@ class LatencyChart:
         if content.get("type") == "width":
             self._width = max(int(content["width"]), 200)
         else:
-            self._renewing = self._seen
-            self._seen = True
+            self._shown = True
         self.stale = True
 
     def _renew(self) -> None:
         """A page that was loaded again knows plotly's widget as it was made, not what came later: make it anew."""
         old, self.figure = self.figure, go.FigureWidget(self.figure)
-        self.view.children = [*self.view.children[:-1], self.figure]
-        old.close()
+        self.view.children = [*self.view.children[:2], self.figure]
+        _close(old)
 
     def close(self) -> None:
         """Lets the browser forget it."""
-        self.figure.close()
+        _close(self.figure)
         self.view.close()
+
+
+def _close(figure: go.Figure | go.FigureWidget) -> None:
+    if isinstance(figure, go.FigureWidget):
+        figure.close()
 
 
 def _points(slots: Sequence[Slot], gap: float) -> list[tuple[float, float | None, float | None]]:
@@ -224,7 +227,7 @@ _LAYOUT: dict[str, Any] = {
         "minor": {"dtick": "D1", "ticks": "outside", "ticklen": 3, "tickcolor": _GRID},
     },
     "yaxis2": {
-        **_AXIS, "overlaying": "y", "side": "right", "showgrid": False, "rangemode": "tozero",
+        **_AXIS, "overlaying": "y", "side": "right", "showgrid": False, "showline": False, "rangemode": "tozero",
         "tickmode": "auto", "nticks": 3,
         "tickfont": {"color": _FAILED}, "range": [0, 3], "showticklabels": False, "tickformat": "d",
     },
