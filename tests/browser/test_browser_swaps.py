@@ -65,6 +65,22 @@ def test_what_is_no_url_is_told_while_it_is_typed(live: NotebookPage) -> None:
     expect(row.get_by_role("alert")).to_have_count(0)
 
 
+def test_a_server_found_while_a_url_is_typed_is_offered_and_the_typing_goes_on(live: NotebookPage) -> None:
+    row = live.row("keyvalue")
+    row.get_by_label("Provider").select_option(label="other URL …")
+    row.get_by_label("URL").fill("")
+    row.get_by_label("URL").press_sequentially("redis://127.0")
+    live.python("_found = lab.services.redis(new=True)")
+    port = live.value("_found.port")
+    expect(row.locator("option", has_text=f"Redis at 127.0.0.1:{port}, started here")).to_have_count(1)
+    live.page.keyboard.type(".0.1")
+    expect(row.get_by_label("URL")).to_have_value("redis://127.0.0.1")
+    expect(row.get_by_label("URL")).to_be_focused()
+    live.python("_found.stop()")
+    expect(row.locator("option", has_text=f"127.0.0.1:{port}")).to_have_count(0)
+    assert live.errors == []
+
+
 def test_copy_as_code_puts_the_line_into_the_clipboard(live: NotebookPage) -> None:
     row = live.row("keyvalue")
     row.get_by_label("Provider").select_option(label=EMBEDDED)
