@@ -148,7 +148,7 @@ class _Talk:
         elif name == "n":
             terminal.notes(replay.current)
         elif name == "s":
-            terminal.line(replay.current.code)
+            terminal.line(replay.current.code or "Python keeps no source of this step")
         elif name == "l":
             terminal.listing(replay)
             terminal.line(replay.clock.text(replay.planned), "dim")

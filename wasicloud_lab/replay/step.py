@@ -59,8 +59,11 @@ class Step:
 
     @property
     def code(self) -> str:
-        """The Python that the step runs."""
-        return textwrap.dedent(inspect.getsource(type(self).run))
+        """The Python that the step runs; empty where it was typed into something that keeps no source."""
+        try:
+            return textwrap.dedent(inspect.getsource(type(self).run))
+        except (OSError, TypeError):
+            return ""
 
     def to_json(self) -> dict[str, Any]:
         """The step as data."""

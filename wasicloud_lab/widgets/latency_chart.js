@@ -6,11 +6,18 @@ function render({ model, el }) {
   let timer = 0;
   let told = 0;
   let frame = 0;
+  const send = (message) => {
+    try {
+      model.send(message);
+    } catch {
+      // The kernel is gone; what was drawn stays.
+    }
+  };
   const tell = () => {
     const width = Math.floor(el.closest(".wl-latency")?.clientWidth ?? 0);
     if (!width || width === told) return;
     told = width;
-    model.send({ type: "width", width });
+    send({ type: "width", width });
   };
   const observer = new ResizeObserver(() => {
     clearTimeout(timer);
@@ -22,7 +29,7 @@ function render({ model, el }) {
     else frame = requestAnimationFrame(watch);
   };
   watch();
-  model.send({ type: "shown" });
+  send({ type: "shown" });
   return () => {
     cancelAnimationFrame(frame);
     clearTimeout(timer);

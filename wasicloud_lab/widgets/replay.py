@@ -309,17 +309,10 @@ def open_talk(
 
 def _fixed(runner: Replay) -> dict[str, Any]:
     """What never changes, for the front end."""
-    steps = [{**step.to_json(), "code": pieces("python", _source(step))} for step in runner.steps]
+    steps = [{**step.to_json(), "code": pieces("python", step.code)} for step in runner.steps]
     coming = [{"number": one.number, "title": one.title, "why": one.why} for one in runner.to_come]
     minutes = sum(step.minutes for step in runner.steps)
     return {"steps": steps, "to_come": coming, "minutes": minutes, "source": SOURCE}
-
-
-def _source(step: Step) -> str:
-    try:
-        return step.code
-    except (OSError, TypeError):  # typed where Python keeps no source
-        return ""
 
 
 def _picture(event: Event) -> dict[str, Any]:
