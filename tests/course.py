@@ -1,4 +1,4 @@
-"""What each notebook must show, cell by cell, and wrong answers to its tasks."""
+"""What each notebook must show, cell by cell, and wrong and right answers to its tasks."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ SHOWS: dict[str, list[tuple[str, str]]] = {
         ("refused", "does not answer (connection refused); is it running?"),
         ("refused", "still there: 200"),
         ("down", "503 The key-value store failed: "),
-        ("down", "is switched off (down=True)"),
+        ("down", "is switched off"),
         ("down", "200 after "),
         ("readonly", "503 The key-value store failed: access denied"),
         ("readonly", "read-only"),
@@ -159,11 +159,30 @@ WRONG: dict[str, dict[str, list[str]]] = {
             "caught = 'GuestTimeout'",
             "try:\n    trouble.get('/trap')\nexcept wl.LabError as error:\n    caught = error",
             "try:\n    trouble.get('/loop')\nexcept wl.LabError as error:\n    caught = error",
+            "try:\n    trouble.get('/loop', deadline=2.2)\nexcept wl.LabError as error:\n    caught = error",
+            "try:\n    trouble.get('/loop', deadline=0.2)\nexcept wl.LabError as caught:\n    pass",
+            "trouble = lab.load('trouble', deadline=0.2)\n"
+            "try:\n    trouble.get('/loop')\nexcept wl.LabError as error:\n    caught = error",
         ],
         "dice": [
             "dice = '00000000'",
             "dice = lab.load('tiny', name='dice')",
             "dice = lab.load('echo', name='dice')",
+            "dice = lab.load('echo')",
+            """
+@wl.interface("wasi:random/random@0.2.0")
+class Told:
+    def get_random_bytes(self, length: int):
+        return "0" * length
+
+dice = lab.load("echo", name="dice", providers=[Told()])""",
+            """
+@wl.interface("wasi:random/random@0.2.0")
+class Broken:
+    def get_random_bytes(self, length: int):
+        raise RuntimeError("no luck today")
+
+dice = lab.load("echo", name="dice", providers=[Broken()])""",
             """
 @wl.interface("wasi:random/random@0.2.0")
 class Ones:
@@ -192,6 +211,9 @@ dice = lab.load("echo", name="dice")""",
             "lab.keyvalue.provider.set('user:toulouse', 'animal', b'fox')\nbonjour = gopher.get('/toulouse')",
             "lab.keyvalue.provider.set('user:toulouse', 'accept-language', b'fr')\n"
             "lab.keyvalue.provider.set('user:toulouse', 'animal', b'dog')\nbonjour = gopher.get('/toulouse')",
+            "lab.keyvalue.provider.set('user:toulouse', 'animal', b'renard')\nbonjour = gopher.get('/toulouse')",
+            "lab.keyvalue.provider.set('user:toulouse', 'animal', b'dog')\nbonjour = gopher.get('/toulouse')\n"
+            "lab.keyvalue.provider.set('user:toulouse', 'animal', b'fox')",
         ],
         "move": [
             "pass",
@@ -206,12 +228,17 @@ dice = lab.load("echo", name="dice")""",
         "picture": [
             "with_picture = '=^.^='",
             "with_picture = gopher.get('/ada')",
-            "blobby.put('/cat.txt?container=animals', content='=^.^=')",
+            "blobby.put('/cat.txt?container=animals', content='')\nwith_picture = gopher.get('/ada')",
+            "with_picture = gopher.get('/ada')\nblobby.put('/cat.txt?container=animals', content='=^.^=')",
         ],
         "readonly": [
             "refused = 405",
             "refused = gopher.put('/files/cats.txt', content='purr')",
             "refused = gopher.put('/cats.txt', content='purr')",
+            "refused = gopher.get('/files/nothing.txt')",
+            "refused = files.put('/cats.txt', content='meow')",
+            "trouble = lab.blobstore.wrap(wl.Troubled)\ntrouble.down = True\n"
+            "refused = gopher.put('/files/cats.txt', content='meow')\nlab.blobstore.unwrap()",
             "lab.blobstore.wrap(wl.ReadOnly)\nrefused = gopher.put('/files/cats.txt', content='meow')",
         ],
     },
@@ -234,21 +261,54 @@ dice = lab.load("echo", name="dice")""",
             "fastest, times = 'teleport', 1.0",
             "fastest, times = 'hop', 1.0",
             "fastest, times = 'import', '1.0'",
+            "fastest, times = ['import'], 1.0",
+            "fastest, times = {'import': 1}, 1.0",
+            "fastest, times = 'import', [1.0]",
             "fastest, times = 'http', 1000.0",
         ],
         "step": [
             "mine = 'Bonjour'",
             "mine = Greets",
-            "mine = Greets()",
+            """
+class Lazy(Greets):
+    def run(self, stage):
+        stage.expect(self.must_show[0], True, "Bonjour")
+
+mine = Lazy()""",
+            """
+class Commaless(Greets):
+    must_show = ("gopher greets Toulouse in French")
+
+    def run(self, stage):
+        stage.expect(self.must_show, True, "Bonjour")
+
+mine = Commaless()""",
+            "class Other(Step):\n    must_show = ('it speaks French',)\n\nmine = Other()",
             "mine = Expects()",
             "class Slide(Greets):\n    must_show = ()\n\n    def run(self, stage):\n        stage.say('Bonjour')\n\n"
             "mine = Slide()",
         ],
     },
     "06-write-your-own-provider": {
-        "upper": [
+        "remembering": [
             "remembering = []",
             "remembering = Paged(folder / 'a.json')",
+            """
+class Rootless(Paged):
+    def __init__(self, path):
+        self.graveyard = []
+
+remembering = Rootless(folder / "r.json")""",
+            """
+class Truthful(Paged):
+    graveyard = []
+
+    def delete(self, bucket, key):
+        if self.get(bucket, key):
+            self.graveyard.append((bucket, key))
+        super().delete(bucket, key)
+
+remembering = Truthful(folder / "t.json")""",
             "class Numb(Paged):\n    graveyard = []\n\n    def delete(self, bucket, key):\n        pass\n\n\n"
             "remembering = Numb(folder / 'b.json')",
             "class Blank(Paged):\n    graveyard = []\n\n\nremembering = Blank(folder / 'c.json')",
@@ -273,6 +333,18 @@ class Hoarder(Paged):
         return Page(sorted(self.data), None)
 
 movable = Hoarder(folder / "f.json")""",
+            """
+class Flood(Paged):
+    def buckets(self, cursor=None, limit=1000):
+        return Page([name for name in sorted(self.data) if self.data[name]], None)
+
+movable = Flood(folder / "g.json")""",
+            """
+class First(Paged):
+    def buckets(self, cursor=None, limit=1000):
+        return Page([name for name in sorted(self.data) if self.data[name]][:limit], None)
+
+movable = First(folder / "h.json")""",
         ],
     },
     "07-write-your-own-interface": {
@@ -281,6 +353,8 @@ movable = Hoarder(folder / "f.json")""",
             "lab.provide(Dictionary())\npolite = greeter.call('greet', 'dog', 'fr')",
             "polite = 'chien, s\\'il vous plaît'",
             "polite = 'chien, please'",
+            "last, greeter = greeter, wl.Lab().load(bytes(wasmtime.wat2wasm(WAT)), name='greeter')",
+            "greeter = last\npolite = greeter.call('greet', 'dog', 'de')",
         ],
         "count": [
             "counting = Dictionary",
@@ -296,7 +370,47 @@ class Counter(Dictionary):
         return super().translate(text, language)
 
 counting = Counter()""",
+            "for language in ('fr', 'fr', 'fr', 'de'):\n    counting.translate('hello', language)",
             "lab.provide(counting)\ngreeter.call('greet', 'hello', 'fr')",
         ],
     },
 }
+
+#: What the message of a wrong answer says to do, where doing the task over is not enough: code, or a cell's id.
+WAY_BACK: dict[str, dict[str, list[str]]] = {
+    "01-hello-component": {"deadline": ["break"], "dice": ["load"]},
+    "02-gopher-and-its-services": {"move": ["lab.keyvalue.swap(real_url)"]},
+    "03-blobby-and-azure": {"readonly": ["lab.blobstore.unwrap()"]},
+    "04-swap-live": {"live": ["load", "panel"]},
+}
+
+#: Other right answers than the solution, each given after the ones before.
+RIGHT: dict[str, dict[str, list[str]]] = {
+    "01-hello-component": {
+        "dice": [
+            # Without a name it took the place of the notebook's own `echo`, which is closed by that.
+            "lab.load('echo', providers=[Zeros()])\ndice = lab.load('echo', name='dice', providers=[Zeros()])",
+        ],
+    },
+    "04-swap-live": {
+        "live": [
+            # As the panel does it.
+            "lab.traffic(gopher, '/mossaka', rate=20)\nfor url in ('memory://', 'fakeredis://'):\n    time.sleep(0.5)\n"
+            "    lab.keyvalue.swap(url, migrate=True)\ntime.sleep(0.5)\n"
+            "lab.traffics[-1].stop()\nlive = lab.traffics[-1]",
+            # One that was never stopped flows beside it.
+            "lab.traffic(gopher, '/mossaka', rate=20)\nlive = lab.traffic(gopher, '/mossaka', rate=20)\n"
+            "for url in ('memory://', 'fakeredis://'):\n    time.sleep(0.5)\n"
+            "    lab.keyvalue.swap(url, migrate=True)\ntime.sleep(0.5)\nlive.stop()",
+        ],
+    },
+    "05-the-whole-talk": {
+        "fastest": [
+            "import fractions\n\ntimes = fractions.Fraction(took['http'], took['import'])\n"
+            "fastest = min(took, key=lambda way: (way in ('provider', 'hop'), took[way]))",
+        ],
+    },
+}
+
+#: Cells that say so themselves: they are run once, until what they made is stopped.
+ONCE = {"02-gopher-and-its-services": ["deploy"]}

@@ -42,6 +42,11 @@ def cell(book: NotebookNode, cell_id: str) -> NotebookNode:
     return next(one for one in book.cells if one.id == cell_id)
 
 
+def code(source: str, cell_id: str) -> NotebookNode:
+    """A code cell that a reader adds."""
+    return nbformat.v4.new_code_cell(source, id=cell_id)
+
+
 def tasks(book: NotebookNode) -> list[str]:
     """The names of the tasks: `dice` has the cells `task-dice`, `check-dice` and `solution-dice`."""
     return [one.id.removeprefix("task-") for one in book.cells if "task" in one.metadata.get("tags", [])]
@@ -55,6 +60,13 @@ def solution(book: NotebookNode, task: str) -> str:
     )
     assert found, f"the solution of {task} is not one python block inside <details>"
     return found[1]
+
+
+def put(book: NotebookNode, task: str, answer: str) -> str:
+    """A task's cell with an answer in its place."""
+    source: str = cell(book, f"task-{task}").source
+    assert YOUR_CODE in source
+    return source.replace(YOUR_CODE, answer)
 
 
 @pytest.fixture(scope="module")
@@ -111,9 +123,7 @@ def with_solutions(name: str) -> NotebookNode:
     """A notebook with every solution put in its place."""
     book = read(name)
     for task in tasks(book):
-        place = cell(book, f"task-{task}")
-        assert YOUR_CODE in place.source
-        place.source = place.source.replace(YOUR_CODE, solution(book, task))
+        cell(book, f"task-{task}").source = put(book, task, solution(book, task))
     return book
 
 

@@ -7,12 +7,11 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
 
-from tests.course import SHOWS, WRONG
+from tests.course import ONCE, RIGHT, SHOWS, WAY_BACK, WRONG
 from tests.notebook_runs import (
     COURSE,
     FIRST,
@@ -21,11 +20,14 @@ from tests.notebook_runs import (
     YOUR_CODE,
     Execute,
     cell,
+    code,
     prose,
+    put,
     read,
     solution,
     tasks,
     text,
+    with_solutions,
 )
 
 TASKS = [(name, task) for name in COURSE for task in tasks(read(name))]
@@ -98,8 +100,8 @@ def test_the_kernel_is_this_python(execute: Execute) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_runs_from_top_to_bottom(executed: Callable[[str], dict[str, str]], name: str) -> None:
-    code = [one for one in read(name).cells if one.cell_type == "code"]
-    assert len(executed(name)) == len(code) > 0
+    cells = [one for one in read(name).cells if one.cell_type == "code"]
+    assert len(executed(name)) == len(cells) > 0
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -163,21 +165,56 @@ def test_a_solved_task_is_told_so(solved: Callable[[str], dict[str, str]], name:
 
 
 @pytest.mark.parametrize("name", COURSE)
+def test_right_answers_after_run_all_are_told_so(execute: Execute, name: str) -> None:
+    book = read(name)
+    checks = {task: cell(book, f"check-{task}").source for task in tasks(book)}
+    for task, check in checks.items():
+        answers = [solution(book, task), *RIGHT.get(Path(name).stem, {}).get(task, [])]
+        for number, answer in enumerate(answers):
+            book.cells += [code(put(book, task, answer), f"try-{task}-{number}"), code(check, f"told-{task}-{number}")]
+    book.cells += [code(check, f"told-{task}-again") for task, check in checks.items()]
+    for cell_id, words in execute(book).items():
+        if cell_id.startswith("told-"):
+            assert re.match(r"✓ right: .+", words), (cell_id, words)
+
+
+@pytest.mark.parametrize("name", [name for name in COURSE if "wl.replay" not in text(name)])
+def test_each_cell_may_be_run_twice(execute: Execute, name: str) -> None:
+    book = with_solutions(name)
+    twice = []
+    for one in book.cells:
+        twice.append(one)
+        if one.cell_type == "code" and one.id not in ONCE.get(Path(name).stem, []):
+            twice.append(code(one.source, f"{one.id}-again"))
+    book.cells = twice
+    shown = execute(book)
+    for task in tasks(read(name)):
+        assert re.match(r"✓ right: .+", shown[f"check-{task}-again"])
+
+
+@pytest.mark.parametrize("name", COURSE)
 def test_a_wrong_answer_is_told_what_is_missing(execute: Execute, name: str) -> None:
     book = read(name)
-    tried: list[Any] = []
+    ids = [one.id for one in book.cells]
+    wrong, ways_back = WRONG[Path(name).stem], WAY_BACK.get(Path(name).stem, {})
+    tried = []
     for one in book.cells:
         tried.append(one)
         task = one.id.removeprefix("task-")
         if "task" not in one.metadata.get("tags", []):
             continue
         check = cell(book, f"check-{task}").source
-        for number, attempt in enumerate(WRONG[Path(name).stem][task]):
-            tried.append(nbformat.v4.new_code_cell(attempt, id=f"try-{task}-{number}"))
-            tried.append(nbformat.v4.new_code_cell(check, id=f"told-{task}-{number}"))
+        for number, attempt in enumerate(wrong[task]):
+            tried += [code(attempt, f"try-{task}-{number}"), code(check, f"told-{task}-{number}")]
+        back = [cell(book, step).source if step in ids else step for step in ways_back.get(task, [])]
+        tried += [code(step, f"back-{task}-{number}") for number, step in enumerate(back)]
+        tried += [code(put(book, task, solution(book, task)), f"solve-{task}"), code(check, f"solved-{task}")]
     book.cells = tried
-    told = {cell_id: words for cell_id, words in execute(book).items() if cell_id.startswith("told-")}
-    assert len(told) == sum(map(len, WRONG[Path(name).stem].values()))
+    shown = execute(book)
+    told = {cell_id: words for cell_id, words in shown.items() if cell_id.startswith("told-")}
+    assert len(told) == sum(map(len, wrong.values()))
     for cell_id, words in told.items():
         assert re.fullmatch(r"✗ not yet: .+\n", words), (cell_id, words)
     assert len(set(told.values())) == len(told), "each is told something of its own"
+    for task in wrong:
+        assert re.match(r"✓ right: .+", shown[f"solved-{task}"]), f"no way back: {shown[f'solved-{task}']}"
