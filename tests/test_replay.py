@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import socket
-import subprocess
 import sys
 import threading
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,17 +17,11 @@ import wasicloud_lab as wl
 from wasicloud_lab.replay import MINUTES, STEPS, TO_COME, Busy, Event, Record, Replay, Stage, Step, Stopped, material
 from wasicloud_lab.replay import links as drawing
 from wasicloud_lab.replay.events import KINDS
-from wasicloud_lab.replay.progress import Clock, Progress
+from wasicloud_lab.replay.lines import taken
 from wasicloud_lab.replay.steps.gopher import LoadData
 from wasicloud_lab.replay.terminal import Terminal
 
 NUMBERS = "0a 0b 0c 1 2 3 4 5 6 7 8 9 10".split()
-
-#: A machine without any of the servers and tools that steps use where they are.
-NOTHING = {
-    f"WASICLOUD_LAB_{name}": "not-there"
-    for name in "REDIS_SERVER AZURITE NATS_SERVER NODE WASMTIME WASH COMPONENTIZE_PY CURL".split()
-}
 
 
 def shown(replay: Replay, number: str, kind: str) -> list[str]:
@@ -58,20 +49,6 @@ def replay(compile_cache: Path, tmp_path: Path) -> Iterator[Replay]:
     """A replay for one test, in which nothing has been run."""
     with Replay(quick=True, place=tmp_path / "replay.json", port=0) as made:
         yield made
-
-
-@pytest.fixture(scope="module")
-def command(compile_cache: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs `wasicloud-lab replay`."""
-
-    def run(*words: str, env: dict[str, str] | None = None, said: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "wasicloud_lab", "replay", *words],
-            capture_output=True, encoding="utf-8", errors="replace", input=said, timeout=600, check=False,
-            env={**os.environ, "PYTHONIOENCODING": "utf-8", **(env or {})},
-        )  # fmt: skip
-
-    return run
 
 
 # --- the talk as data --------------------------------------------------------------------------------
@@ -126,20 +103,6 @@ def test_what_is_shown_as_a_picture_is_one(whole: Replay) -> None:
     assert len(pictures) >= 5
     for picture in pictures:
         assert ElementTree.fromstring(picture).tag.endswith("svg")
-
-
-def test_without_servers_tools_or_path_every_step_still_shows_what_it_must(
-    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    done = command("--auto", "--quick", "--json", "--port", "0", env={**NOTHING, "PATH": str(tmp_path)})
-    events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert done.returncode == 0, (done.stderr, [event for event in events if event.get("data", {}).get("expected")])
-    assert events[-1]["kind"] == "end"
-    assert events[-1]["ok"]
-    assert events[-1]["done"] == len(NUMBERS)
-    said = " ".join(event["text"] for event in events[:-1] if event["kind"] == "say")
-    for words in ("embedded Redis", "no redis-server", "no azurite", "no wasmtime", "no curl", "no redis-cli"):
-        assert words in said, words
 
 
 # --- out of order, again, back -----------------------------------------------------------------------
@@ -341,63 +304,6 @@ def test_what_this_installation_lacks_is_said() -> None:
         material.go_function("components/gopher/main.go", "nobody")
 
 
-# --- what is kept ----------------------------------------------------------------------------------------
-
-
-def test_another_kernel_goes_on_where_this_one_ended(compile_cache: Path, tmp_path: Path) -> None:
-    file = tmp_path / "deep" / "replay.json"
-    with Replay(quick=True, place=file, port=0) as first:
-        first.run("1")
-        first.run("4")
-        first.next()
-    with Replay(quick=True, place=file, port=0, resume=True) as second:
-        assert second.current.number == "5"
-        assert [n for n, record in second.records.items() if record.state == "done"] == ["1", "4"]
-        assert second.clock.seconds >= 0
-        assert right(second.run())  # what step 4 left behind is gone with the first, and set up again
-        second.forget()
-    with Replay(place=file, resume=True) as third:
-        assert third.current.number == "0a"
-        assert {record.state for record in third.records.values()} == {"waiting"}
-
-
-def test_without_resume_it_begins_at_the_beginning(tmp_path: Path) -> None:
-    Progress("5", {"4": ("done", 1.0)}, 60.0).save(tmp_path / "replay.json")
-    with Replay(place=tmp_path / "replay.json") as replay:
-        assert replay.current.number == "0a"
-        assert replay.clock.seconds == 0
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", '{"version": 2}', '{"version": 1, "current": 7, "steps": [], "elapsed": "x"}', "\x00"],
-)
-def test_a_progress_file_that_makes_no_sense_is_the_beginning(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "replay.json"
-    file.write_text(text)
-    with Replay(place=file, resume=True) as replay:
-        assert replay.current.number == "0a"
-
-
-def test_a_place_that_can_not_be_written_is_no_reason_to_fail(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with Replay(place=tmp_path / "file" / "replay.json", steps=[Silent()]) as replay:
-        assert replay.run().state == "failed"  # and no error
-
-
-def test_the_clock_compares_the_talk_with_real_time() -> None:
-    assert Clock(90.0).text(2.0) == "2:00 of the talk's 25:00; 1:30 by the clock, 0:30 ahead"
-    assert Clock(150.0).text(2.0).endswith("0:30 behind")
-    clock = Clock()
-    assert not clock.running
-    clock.start()
-    clock.hold()
-    held = clock.seconds
-    assert clock.seconds == held
-    clock.reset()
-    assert clock.seconds == 0
-
-
 # --- who listens, and how it looks -------------------------------------------------------------------------
 
 
@@ -410,6 +316,16 @@ def test_listeners_are_told_as_it_happens_until_they_leave() -> None:
         leave()
         replay.run()
         assert len(told) == 3
+
+
+def written(whole: Replay, number: str, width: int) -> list[str]:
+    """The lines that a terminal of that width gets of a step."""
+    out = io.StringIO()
+    terminal = Terminal(out, width=width)
+    terminal.card(whole.step(number), 12.0)
+    for event in whole.records[number].events:
+        terminal.told(event)
+    return out.getvalue().splitlines()
 
 
 def test_a_terminal_gets_colours_only_where_they_are_wanted(whole: Replay) -> None:
@@ -427,88 +343,45 @@ def test_a_terminal_gets_colours_only_where_they_are_wanted(whole: Replay) -> No
         assert words in plain.getvalue(), words
 
 
+@pytest.mark.parametrize("width", [80, 60])
+@pytest.mark.parametrize("number", NUMBERS)
+def test_nothing_is_wider_than_the_terminal_but_source_and_words_without_a_space(
+    whole: Replay, number: str, width: int
+) -> None:
+    shown = [event for event in whole.records[number].events if event.kind == "show"]
+    source = {line for event in shown if event.data["kind"] not in ("table", "svg", "html") for line in lines(event)}
+    source |= {f"    {line}" for line in whole.step(number).typed}
+    source |= {f"{mark} {event.text}" for event in whole.records[number].events for mark in ("$", ">>>")}
+    for line in written(whole, number, width):
+        longest = max((taken(word) for word in line.split()), default=0)
+        assert taken(line) <= width or line in source or longest > width - 20, line
+
+
+def lines(event: Event) -> list[str]:
+    return [f"    {line}" for line in event.text.split("\n")]
+
+
+def test_the_measurement_is_told_to_its_end_and_in_short(whole: Replay) -> None:
+    shown_ = " ".join(" ".join(written(whole, "0c", 80)).split())
+    assert "byte by byte" in shown_
+    assert "more lines" not in shown_
+    said = shown(whole, "0c", "say")
+    assert len(said) == 1
+    assert said[0].startswith("A component's import beats ")
+    assert said[0].endswith(" at 64 KiB.")
+    assert "×" not in said[0]
+    assert "×" in next(event.data["content"] for event in whole.records["0c"].events if event.kind == "show")
+
+
+def test_what_is_said_of_the_stores_and_the_diff_is_what_is_shown(whole: Replay) -> None:
+    assert "4 times: " in shown(whole, "0b", "expect")[0]
+    diff = next(event.text for event in whole.records["3"].events if event.kind == "show")
+    assert diff.count("+  import") == 4
+    assert whole.step("3").point.startswith("Four more imports")
+
+
 def test_links_that_lead_in_a_circle_are_drawn_too() -> None:
     drawn = [drawing.Drawn("a", "x:y/z", "b"), drawing.Drawn("b", "x:y/z", "a", "<note>"), drawing.Drawn("a", "i", "a")]
     assert ElementTree.fromstring(drawing.links_svg(drawn)) is not None
     assert drawing.links_text(drawn).count("▶") == 3
     assert ElementTree.fromstring(drawing.links_svg([])) is not None
-
-
-# --- the command -------------------------------------------------------------------------------------------
-
-
-def test_the_command_lists_the_steps(command: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    listed = command("--list")
-    assert listed.returncode == 0
-    for step in STEPS:
-        assert step.title in listed.stdout
-    data: dict[str, Any] = json.loads(command("--list", "--json").stdout)
-    assert [step["number"] for step in data["steps"]] == NUMBERS
-    assert data["to_come"][0]["number"] == "11"
-
-
-def test_a_failed_step_is_1_and_says_what_was_expected_and_what_came(
-    command: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path
-) -> None:
-    liar = tmp_path / ("curl.bat" if os.name == "nt" else "curl")
-    liar.write_text(
-        "@echo no route to anywhere\n@exit /b 7\n" if os.name == "nt" else "#!/bin/sh\necho no route\nexit 7\n"
-    )
-    liar.chmod(0o755)
-    env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}", "WASICLOUD_LAB_WASMTIME": "not-there"}
-    done = command("--step", "2", "--port", "0", env=env)
-    assert done.returncode == 1
-    assert "expected: curl http://localhost:" in done.stdout
-    assert "came:     no route" in done.stdout
-    assert "these did not show what they must: 2" in done.stdout
-    events = [json.loads(line) for line in command("--step", "2", "--port", "0", "--json", env=env).stdout.splitlines()]
-    assert events[-1]["failed"] == ["2"]
-    assert not events[-1]["ok"]
-
-
-def test_the_command_runs_one_step(command: Callable[..., subprocess.CompletedProcess[str]]) -> None:
-    done = command("--step", "1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 step in" in done.stdout
-    assert "\x1b[" not in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (["--step", "99"], "there is no step '99'"),
-        (["--step", "11"], "is to come"),
-        (["--auto", "--list"], "not allowed with"),
-        (["--port", "x"], "'x' is not a port"),
-    ],
-)
-def test_wrong_words_are_2_and_say_why(
-    command: Callable[..., subprocess.CompletedProcess[str]], words: list[str], says: str
-) -> None:
-    done = command(*words)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert done.stdout == ""
-
-
-def test_a_person_walks_through_the_talk(
-    command: Callable[..., subprocess.CompletedProcess[str]], compile_cache: Path
-) -> None:
-    (compile_cache / "replay.json").unlink(missing_ok=True)
-    words = ["n", "j 1", "", "", "b", "j 99", "what", "l", "s", "q"]
-    done = command("--quick", "--port", "0", said="\n".join(words) + "\n")
-    assert done.returncode == 0, done.stderr
-    for said in (
-        "github.com/ricochet",
-        "Ask: ",
-        "✓ step 1 done",
-        "2  Basics",
-        "no step '99'",
-        "def run(self",
-        "by the clock",
-    ):
-        assert said in done.stdout, said
-    again = command("--resume", said="")  # the end of the input is the end of the talk
-    assert again.returncode == 0
-    assert "→ · " in again.stdout
-    assert "[1] Enter = run" in again.stdout

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import wasicloud_lab as wl
 from tests.threads import until
-from wasicloud_lab.replay import STEPS, Replay, Stage, Step
+from wasicloud_lab.replay import STEPS, Replay, Stage, Step, progress
 from wasicloud_lab.widgets import replay as widget
 from wasicloud_lab.widgets.highlight import CLASSES, pieces
 from wasicloud_lab.widgets.replay import Talk
@@ -278,6 +278,24 @@ def test_the_clock_runs_from_the_first_step_can_be_held_and_begins_again(talk: T
     front.says("look")
     assert front.messages[-1] == {"type": "clock", "seconds": 0.0, "running": False}
     assert [state(talk, step) for step in "abc"] == ["waiting"] * 3
+
+
+def test_the_clock_is_kept_while_somebody_looks_and_when_it_is_held(
+    open_talk: Callable[..., Talk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "replay.json"
+    front = Front(open_talk(place=place))
+    front.says("look")
+    assert not place.exists(), "it has not started"
+    front.do("clock")
+    before = json.loads(place.read_text())
+    assert before["running"]
+    monkeypatch.setattr(progress, "BEAT", 0.0)
+    front.says("look")
+    after = json.loads(place.read_text())
+    assert after["saved"] > before["saved"]
+    front.do("clock")
+    assert not json.loads(place.read_text())["running"]
 
 
 def test_what_code_does_to_the_runner_is_seen_at_the_next_look(talk: Talk, front: Front) -> None:

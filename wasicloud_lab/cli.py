@@ -37,8 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     parser = _parser()
     options = parser.parse_args(arguments)
+    status: int = options.unread
     try:
-        status: int = options.run(options)
+        status = options.run(options)
         sys.stdout.flush()
         return status
     except LabError as error:
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:  # `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return status
     except _WrongWords as error:
         print(f"wasicloud-lab: {error}", file=sys.stderr)
         return 2
@@ -87,9 +88,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], text: str, unread: int = 0
+    ) -> argparse.ArgumentParser:
+        """Adds a command; `unread` is its status when nobody reads on before it has one: 1 where that is a verdict."""
         added = commands.add_parser(name, parents=[common], help=text, description=text)
-        added.set_defaults(run=run)
+        added.set_defaults(run=run, unread=unread)
         return added
 
     lab = command("lab", _lab, "Open JupyterLab at the first notebook.")
@@ -143,9 +147,9 @@ def _parser() -> argparse.ArgumentParser:
         "--allow-http", action="append", default=[], metavar="HOST[:PORT]", help="a host its components may call"
     )
 
-    check_provider.add_arguments(command("check-provider", check_provider.run, check_provider.DESCRIPTION))
+    check_provider.add_arguments(command("check-provider", check_provider.run, check_provider.DESCRIPTION, unread=1))
 
-    replay_command.add_arguments(command("replay", replay_command.run, replay_command.DESCRIPTION))
+    replay_command.add_arguments(command("replay", replay_command.run, replay_command.DESCRIPTION, unread=1))
 
     doctor_command = command(
         "doctor", _doctor, "Show which tools and real services are here, and how to get the others."

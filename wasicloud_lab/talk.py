@@ -17,7 +17,7 @@ def replay(
     lab: Lab | None = None,
     resume: bool = False,
     *,
-    quick: bool = False,
+    quick: bool | None = None,
     port: int = 8080,
     steps: Sequence[Step] | None = None,
     place: Path | bool | None = None,
@@ -31,8 +31,9 @@ def replay(
 
     Args:
         lab: the lab to play on; None for one of its own.
-        resume: go on where the last replay on this machine was: after a restart of the kernel.
-        quick: leave out what takes long.
+        resume: go on where your last replay on this machine was: after a restart of the kernel. A clock that ran goes
+            on with the time that went by; after more than an hour it is held.
+        quick: leave out what takes long; None: as the replay did that is gone on with, else no.
         port: where components are served; a busy one is replaced by a free one.
         steps: other steps than the talk's.
         place: the file that progress is kept in; None for the usual one, False for none.

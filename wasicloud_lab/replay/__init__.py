@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 from .events import Event, ExpectationFailed, Stopped
-from .runner import Busy, Failure, Record, Replay
+from .record import Failure, Record
+from .runner import Busy, Replay
 from .stage import Stage
 from .step import MINUTES, Step, ToCome
 from .steps import STEPS, TO_COME

@@ -13,7 +13,7 @@ from ..errors import LabError
 from .events import Event
 from .runner import Replay
 from .step import Step
-from .terminal import Terminal
+from .terminal import Terminal, written
 
 _HELP = """\
 Enter  run the step, or go on to the next      r      run it (again)
@@ -64,7 +64,7 @@ def _run(replay: Replay, as_json: bool, work: Callable[[], list[Any]]) -> int:
 
     def told(event: Event) -> None:
         if as_json:
-            print(json.dumps(event.to_json(), ensure_ascii=False), flush=True)
+            written(sys.stdout, json.dumps(event.to_json(), ensure_ascii=False))
             return
         if event.kind == "state" and event.data["state"] == "running":
             terminal.card(replay.step(event.step), replay.planned)
@@ -76,12 +76,12 @@ def _run(replay: Replay, as_json: bool, work: Callable[[], list[Any]]) -> int:
     seconds = time.monotonic() - began
     if as_json:
         end = {"kind": "end", "ok": not failed, "done": len(records) - len(failed), "failed": failed}
-        print(json.dumps({**end, "seconds": round(seconds, 1)}), flush=True)
+        written(sys.stdout, json.dumps({**end, "seconds": round(seconds, 1)}))
     else:
         terminal.line()
         how = "each showed what it must" if not failed else f"these did not show what they must: {', '.join(failed)}"
         steps = "1 step" if len(records) == 1 else f"{len(records)} steps"
-        terminal.line(f"{steps} in {seconds:.0f} s; {how}", "bold", "red" if failed else "green")
+        terminal.wrapped(f"{steps} in {seconds:.0f} s; {how}", "bold", "red" if failed else "green")
     return 1 if failed else 0
 
 
@@ -98,10 +98,10 @@ class _Talk:
         replay, terminal = self.replay, self.terminal
         replay.listen(terminal.told)
         terminal.line("The talk, step by step; everything in it runs.", "bold")
-        terminal.line(f"After {SOURCE}", "dim")
-        terminal.line(_HELP, "dim")
+        terminal.wrapped(f"After {SOURCE}", "dim")
+        terminal.wrapped(_HELP, "dim", hang=" " * 7)
         self._card()
-        while True:
+        while not terminal.closed:
             record = replay.records[replay.current.number]
             after = replay.current is not replay.steps[-1]
             enter = "run" if record.state == "waiting" else "next" if after else "quit"
@@ -109,10 +109,7 @@ class _Talk:
                 word = input(
                     terminal.paint(f"[{replay.current.number}] Enter = {enter}, h = help > ", "yellow")
                 ).strip()
-            except EOFError:
-                terminal.line()
-                word = "q"
-            except KeyboardInterrupt:
+            except (EOFError, KeyboardInterrupt, BrokenPipeError):
                 terminal.line()
                 word = "q"
             if word == "q" or (not word and enter == "quit"):
@@ -120,11 +117,11 @@ class _Talk:
             try:
                 self._do(word or ("r" if enter == "run" else "next"))
             except LabError as error:
-                terminal.line(str(error), "red")
+                terminal.wrapped(str(error), "red")
             except KeyboardInterrupt:
                 terminal.line("stopped", "yellow")
         terminal.listing(replay)
-        terminal.line(replay.clock.text(replay.planned), "dim")
+        terminal.wrapped(replay.time, "dim")
         return 1 if any(record.state == "failed" for record in replay.records.values()) else 0
 
     def _do(self, word: str) -> None:
@@ -139,21 +136,23 @@ class _Talk:
             replay.back()
             self._card()
         elif name == "j":
-            replay.jump(rest or "?")
+            if not rest.strip():
+                raise LabError("j needs a step, such as: j 0b")
+            replay.jump(rest)
             self._card()
         elif name == "a":
             for record in replay.run_all(replay.current):
                 if record.state == "failed":
-                    terminal.line(f"step {record.step.number} did not show what it must", "red")
+                    terminal.wrapped(f"step {record.step.number} did not show what it must", "red")
         elif name == "n":
             terminal.notes(replay.current)
         elif name == "s":
             terminal.line(replay.current.code or "Python keeps no source of this step")
         elif name == "l":
             terminal.listing(replay)
-            terminal.line(replay.clock.text(replay.planned), "dim")
+            terminal.wrapped(replay.time, "dim")
         else:
-            terminal.line(_HELP)
+            terminal.wrapped(_HELP, hang=" " * 7)
 
     def _card(self) -> None:
         step: Step = self.replay.current

@@ -24,7 +24,8 @@ class Event:
         text: for a terminal.
         data: for "state": `state`, `seconds`, `stopped` (whether somebody ended it), and of a failed step `expected`,
             `got`, `details`. For "typed": `cell`, whether it is Python. For "show": `kind`, `title`, `content`, as in
-            `Voice.show`. For "expect": `what`, `ok`, `got`. Anything in it can be written as JSON.
+            `Voice.show`, and `words` where its text is in pieces. For "expect": `what`, `ok`, `got`.
+            Anything in it can be written as JSON.
     """
 
     kind: str

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,8 @@ from ..errors import LabError
 from ..providers.address import masked
 from . import progress as keeping
 from .events import Event, ExpectationFailed, Stopped
-from .progress import Clock, Progress
+from .progress import Progress
+from .record import Failure, Record
 from .stage import Stage
 from .step import Step, ToCome
 from .steps import STEPS, TO_COME
@@ -23,53 +23,8 @@ from .steps import STEPS, TO_COME
 if TYPE_CHECKING:
     from ..lab import Lab
 
-#: What a record's state may be.
-STATES = ("waiting", "running", "done", "failed")
-
 #: Events that are kept of one run of a step; the first of more are let go.
 KEPT = 5000
-
-
-@dataclass
-class Failure:
-    """Why a step does not count.
-
-    Attributes:
-        expected: what had to be seen.
-        got: what came.
-        details: where in the code, for an error that no step foresaw; else empty.
-    """
-
-    expected: str
-    got: str
-    details: str = ""
-
-    def __str__(self) -> str:
-        return f"expected: {self.expected}\ncame: {self.got}"
-
-
-@dataclass
-class Record:
-    """What came of a step.
-
-    Attributes:
-        step: the step.
-        state: one of `STATES`.
-        seconds: that its last run took.
-        failure: of a failed one.
-        events: of its last run in this process, oldest first.
-    """
-
-    step: Step
-    state: str = "waiting"
-    seconds: float = 0.0
-    failure: Failure | None = None
-    events: list[Event] = field(default_factory=list)
-
-    def to_json(self) -> dict[str, Any]:
-        """The record as data, without its events."""
-        failure = None if self.failure is None else {"expected": self.failure.expected, "got": self.failure.got}
-        return {"step": self.step.number, "state": self.state, "seconds": round(self.seconds, 3), "failure": failure}
 
 
 class Busy(LabError):
@@ -91,7 +46,7 @@ class Replay:
         lab: the lab to play on; None for one of its own. Steps load apps under their own names there (hello, gopher,
             blobby) and link these alone; they start servers of their own.
         resume: go on where the last replay on this machine was.
-        quick: leave out what takes long.
+        quick: leave out what takes long; None: as the replay did that is gone on with, else no.
         port: where components are served; a busy one is replaced by a free one.
         place: the file that progress is kept in; None for the usual one, False for none.
         steps: other steps than the talk's.
@@ -101,6 +56,7 @@ class Replay:
         to_come: what the lab can't do yet.
         records: step's number → what came of it.
         clock: the real time; it starts with the first step that runs.
+        quick: whether what takes long is left out.
     """
 
     def __init__(
@@ -108,7 +64,7 @@ class Replay:
         lab: Lab | None = None,
         *,
         resume: bool = False,
-        quick: bool = False,
+        quick: bool | None = None,
         port: int = 8080,
         place: Path | bool | None = None,
         steps: Sequence[Step] = STEPS,
@@ -123,6 +79,8 @@ class Replay:
         self._worker: threading.Thread | None = None
         self._closed = False
         self._halted = threading.Event()
+        self._keeping = threading.Lock()
+        self._kept = 0.0
         found = Progress.load(self._file) if resume and self._file is not None else Progress()
         for number, (state, seconds) in found.steps.items():
             if number in self.records:
@@ -131,9 +89,10 @@ class Replay:
                     self.records[number].failure = Failure("what this step must show", "it failed before; run it again")
         if found.current in self.records:
             self._position = [step.number for step in self.steps].index(found.current)
-        self.clock = Clock(found.elapsed)
+        self.clock = found.clock()
+        self.quick = found.quick if quick is None else quick
         self._stage: Stage | None = None
-        self._settings: dict[str, Any] = {"lab": lab, "quick": quick, "port": port}
+        self._settings: dict[str, Any] = {"lab": lab, "quick": self.quick, "port": port}
 
     # --- where it is ---------------------------------------------------------------------------------
 
@@ -160,6 +119,16 @@ class Replay:
     def planned(self) -> float:
         """Minutes of the talk before the current step."""
         return sum(step.minutes for step in self.steps[: self._position])
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of all steps."""
+        return sum(step.minutes for step in self.steps)
+
+    @property
+    def time(self) -> str:
+        """The clock against the talk's time, for people."""
+        return self.clock.text(self.planned, self.current.minutes, self.minutes)
 
     @property
     def finished(self) -> bool:
@@ -213,7 +182,7 @@ class Replay:
         if self.running:
             raise Busy(f"step {self.current.number} is running; stop it first, or wait")
         self._position = position
-        self._keep()
+        self.keep()
         return self.current
 
     # --- running -------------------------------------------------------------------------------------
@@ -342,7 +311,7 @@ class Replay:
                     record.state = "failed"
                 record.seconds = time.monotonic() - began
                 self._state(record, began, stopped)
-                self._keep()
+                self.keep()
         finally:
             if self._stage is not None:
                 self._stage.stopping.clear()
@@ -377,14 +346,26 @@ class Replay:
 
     # --- keeping -------------------------------------------------------------------------------------
 
-    def _keep(self) -> None:
-        if self._file is not None:
+    def keep(self) -> None:
+        """Writes down where the talk is, for `resume`."""
+        if self._file is None:
+            return
+        with self._keeping:  # a page keeps the clock while a step ends
+            self._kept = time.monotonic()
             steps = {
                 number: (record.state, round(record.seconds, 3))
                 for number, record in self.records.items()
                 if record.state in ("done", "failed")
             }
-            Progress(self.current.number, steps, self.clock.seconds).save(self._file)
+            clock = self.clock
+            Progress(self.current.number, steps, round(clock.seconds, 1), clock.running, time.time(), self.quick).save(
+                self._file
+            )
+
+    def beat(self) -> None:
+        """Keeps a clock that runs, every few seconds however often this is called: as long as somebody looks."""
+        if self.clock.running and time.monotonic() - self._kept >= keeping.BEAT:
+            self.keep()
 
     def forget(self) -> None:
         """Back to the beginning: no step has been run, the clock is at 0.
@@ -397,7 +378,7 @@ class Replay:
             record.state, record.seconds, record.failure = "waiting", 0.0, None
             record.events.clear()
         self.clock.reset()
-        self._keep()
+        self.keep()
 
     def close(self) -> None:
         """Ends the step under way, and stops and removes all that the steps started."""
@@ -425,4 +406,4 @@ class Replay:
             mark = marks[self.records[step.number].state]
             lines.append(f"{'→' if step is self.current else ' '} {mark} {step.number:>2}  {step.title}")
         lines += [f"    {coming.number:>2}  {coming.title} (to come)" for coming in self.to_come]
-        return "\n".join([*lines, self.clock.text(self.planned)])
+        return "\n".join([*lines, self.time])

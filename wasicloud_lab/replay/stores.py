@@ -21,11 +21,13 @@ class Store:
         url: a provider's.
         words: what it is, for people.
         real: whether a server of its kind runs, rather than what stands in for it.
+        why: it does not, where it does not.
     """
 
     url: str
     words: str
     real: bool
+    why: str = ""
 
     @property
     def port(self) -> int:
@@ -42,6 +44,7 @@ class Stores:
         self._running: dict[str, Service] = {}
         self._embedded: FakeRedisStore | None = None
         self._why: dict[str, str] = {}
+        self._broken: set[str] = set()
 
     def redis(self) -> Store:
         """A redis-server, or the embedded Redis on a socket of this machine."""
@@ -52,15 +55,16 @@ class Stores:
             from ..providers.keyvalue.fake import FakeRedisStore
 
             self._embedded = FakeRedisStore(port=0)
-        url = str(self._embedded.url)
-        return Store(url, f"the embedded Redis at {url[len('redis://') :]} ({self._why['redis']})", False)
+        url, why = str(self._embedded.url), self._why["redis"]
+        return Store(url, f"the embedded Redis at {url[len('redis://') :]} ({why})", False, why)
 
     def azure(self) -> Store:
         """Azurite, or a second folder in its place."""
         server = self._server("azurite")
         if server is not None:
             return Store(server.url, f"Azurite, Azure Blob Storage on this machine, at 127.0.0.1:{server.port}", True)
-        return Store(self.files("cloud").url, f"a second folder ({self._why['azurite']})", False)
+        why = self._why["azurite"]
+        return Store(self.files("cloud").url, f"a second folder ({why})", False, why)
 
     def files(self, name: str) -> Store:
         """A folder for a blob store."""
@@ -86,6 +90,8 @@ class Stores:
         server = self._running.get(kind)
         if server is not None and server.running:
             return server
+        if kind in self._broken:  # one that does not start takes its time, each time
+            return None
         try:
             start = self._services.redis if kind == "redis" else self._services.azurite
             self._running[kind] = server = start(new=True)
@@ -93,6 +99,7 @@ class Stores:
             self._why[kind] = f"no {'redis-server' if kind == 'redis' else kind} on this machine"
         except ServeError as error:
             self._why[kind] = str(error).splitlines()[0]
+            self._broken.add(kind)
         else:
             return server
         return None

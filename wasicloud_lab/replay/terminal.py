@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import textwrap
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 from .events import Event
+from .lines import folded, table_text
 from .runner import Replay
 from .step import MINUTES, Step
 
 _COLOURS = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "magenta": "35"}
 _MARKS = {"waiting": ("·", "dim"), "running": ("…", "yellow"), "done": ("✓", "green"), "failed": ("✗", "red")}
 
-#: Lines of a source or document that are shown before it is cut.
+#: Lines of a source or document that are shown before it is cut. What a picture says in words is never cut.
 _LINES = 40
+_WORDS = ("table", "svg", "html")
+_INDENT = "    "
 
 
 def coloured(out: TextIO) -> bool:
@@ -28,18 +31,37 @@ def coloured(out: TextIO) -> bool:
     return True
 
 
+def written(out: TextIO, line: str) -> bool:
+    """Writes a line; answers whether somebody may read it.
+
+    Behind `… | head` nobody does after a while: what comes then is let go, and the steps run on, since it is their
+    outcome that the exit status tells.
+    """
+    try:
+        print(line, file=out, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return False
+    return True
+
+
 class Terminal:
-    """Writes a replay down.
+    """Writes a replay down, in lines that fit; source text, and words without a space such as URLs, stay as they are.
 
     Args:
         out: where to.
         colours: None asks the stream.
+        width: columns; None asks the system, which says 80 where there is no terminal.
+
+    Attributes:
+        closed: whether nobody reads any more.
     """
 
-    def __init__(self, out: TextIO, colours: bool | None = None) -> None:
+    def __init__(self, out: TextIO, colours: bool | None = None, width: int | None = None) -> None:
         self._out = out
         self._colours = coloured(out) if colours is None else colours
-        self._width = min(shutil.get_terminal_size((100, 24)).columns, 110)
+        self._width = max(min(width or shutil.get_terminal_size((80, 24)).columns, 110), 30)
+        self.closed = False
 
     def told(self, event: Event) -> None:
         """Writes an event."""
@@ -49,15 +71,15 @@ class Terminal:
         """What a step is about, before it runs."""
         till = planned + step.minutes
         self.line()
-        self.line(f"{step.number}  {step.title}", "bold", "magenta")
-        self.line(f"{step.part}; minutes {planned:g} to {till:g} of the talk's {MINUTES}", "dim")
+        self.wrapped(f"{step.number}  {step.title}", "bold", "magenta")
+        self.wrapped(f"{step.part}; minutes {planned:g} to {till:g} of the talk's {MINUTES}", "dim")
         self.line()
         self.wrapped(step.point)
         if step.typed:
             self.line()
             self.line("Typed on stage:", "dim")
             for command in step.typed:
-                self.line(f"    {command}", "dim")
+                self.line(f"{_INDENT}{command}", "dim")
         self.line()
         self.wrapped(f"Here: {step.instead}.")
 
@@ -68,7 +90,7 @@ class Terminal:
         self.wrapped(f"Notes: {step.notes}")
         self.line("It counts when this is seen:")
         for what in step.must_show:
-            self.wrapped(f"- {what}", "    ")
+            self.wrapped(f"{_INDENT}- {what}", hang="  ")
 
     def listing(self, replay: Replay) -> None:
         """All steps with their state."""
@@ -78,21 +100,24 @@ class Terminal:
             mark, colour = _MARKS[record.state]
             took = f"{record.seconds:.1f} s" if record.seconds else ""
             here = "→" if step is replay.current else " "
-            self.line(
-                f"{here} {self.paint(mark, colour)} {step.number:>2}  {at:4.1f} min  {step.title:<50}  {took}".rstrip()
-            )
+            row = f"{here} {mark} {step.number:>2}  {at:4.1f} min  {step.title:<50}  {took}".rstrip()
+            for line in folded(row, self._width, " " * 18):
+                self.line(line.replace(f"{here} {mark}", f"{here} {self.paint(mark, colour)}", 1))
             at += step.minutes
         for coming in replay.to_come:
-            self.line(f"  · {coming.number:>2}            {coming.title:<50}  to come: {coming.why}", "dim")
+            row = f"· {coming.number:>2}            {coming.title}, to come: {coming.why}"
+            self.wrapped(f"  {row}", "dim", hang=" " * 16)
 
     def line(self, text: str = "", *colours: str) -> None:
-        """One line."""
-        print(self.paint(text, *colours), file=self._out, flush=True)
+        """One line, however long."""
+        if not written(self._out, self.paint(text, *colours)):
+            self.closed = True
 
-    def wrapped(self, text: str, indent: str = "") -> None:
-        """A text, in lines of a width that reads well."""
-        for line in textwrap.wrap(text, self._width, initial_indent=indent, subsequent_indent=indent):
-            self.line(line)
+    def wrapped(self, text: str, *colours: str, hang: str = "") -> None:
+        """A text, in lines of a width that reads well; `hang` is before those after the first."""
+        for line in text.split("\n"):
+            for part in folded(line, self._width, hang):
+                self.line(part, *colours)
 
     def paint(self, text: str, *colours: str) -> str:
         """The text in colours, where they are wanted."""
@@ -111,10 +136,10 @@ class Terminal:
         words = "was stopped; it can be run again" if stopped else state
         self.line(f"{mark} step {event.step} {words} ({event.data['seconds']:.1f} s)", "bold", colour)
         if state == "failed":
-            self.line(f"  expected: {event.data['expected']}", "red")
-            self.line(f"  came:     {_first_lines(event.data['got'], 12)}", "red")
+            self.wrapped(f"  expected: {event.data['expected']}", "red", hang=" " * 10)
+            self.wrapped(f"  came:     {_first_lines(event.data['got'], 12)}", "red", hang=" " * 10)
             for line in event.data["details"].splitlines()[-6:]:
-                self.line(f"    {line}", "dim")
+                self.line(f"{_INDENT}{line}", "dim")
 
     def _say(self, event: Event) -> None:
         self.wrapped(event.text)
@@ -123,21 +148,35 @@ class Terminal:
         self.line(f"{'>>>' if event.data['cell'] else '$'} {event.text}", "bold", "cyan")
 
     def _output(self, event: Event) -> None:
-        self.line(f"    {event.text}".rstrip())
+        self.wrapped(f"{_INDENT}{event.text}".rstrip(), hang=_INDENT)
 
     def _show(self, event: Event) -> None:
         if event.data["title"]:
-            self.line(f"── {event.data['title']}", "dim")
+            self.wrapped(f"── {event.data['title']}", "dim", hang="   ")
+        if event.data["kind"] in _WORDS:
+            for part in _words(event):
+                text = part if isinstance(part, str) else table_text(**part, width=self._width - len(_INDENT))
+                for line in text.split("\n"):
+                    self.wrapped(f"{_INDENT}{line}".rstrip(), hang=_INDENT)
+            return
         lines = event.text.split("\n")
         for line in lines[:_LINES]:
-            self.line(f"    {line}".rstrip(), *_diff_colour(event.data, line))
+            self.line(f"{_INDENT}{line}".rstrip(), *_diff_colour(event.data, line))
         if len(lines) > _LINES:
-            self.line(f"    … {len(lines) - _LINES} more lines", "dim")
+            self.line(f"{_INDENT}… {len(lines) - _LINES} more lines", "dim")
 
     def _expect(self, event: Event) -> None:
         ok = event.data["ok"]
         got = event.data["got"].split("\n")[0]
-        self.line(f"{'✓' if ok else '✗'} {event.data['what']}" + (f": {got}" if got else ""), "green" if ok else "red")
+        said = f"{'✓' if ok else '✗'} {event.data['what']}" + (f": {got}" if got else "")
+        self.wrapped(said, "green" if ok else "red", hang="  ")
+
+
+def _words(event: Event) -> list[str | Mapping[str, Any]]:
+    """Texts and tables of what is shown."""
+    if event.data["kind"] == "table":
+        return [event.data["content"]]
+    return list(event.data.get("words", [event.text]))
 
 
 def _diff_colour(data: Any, line: str) -> tuple[str, ...]:

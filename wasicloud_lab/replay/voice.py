@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from .events import ExpectationFailed, Stopped
+from .lines import table_text
 
 #: Told of everything: kind, text, data.
 Listener = Callable[[str, str, Mapping[str, Any]], None]
@@ -50,7 +51,14 @@ class Voice:
         """What a command printed."""
         self._tell("output", line, {})
 
-    def show(self, kind: str, content: Any, *, title: str = "", text: str | None = None) -> None:
+    def show(
+        self,
+        kind: str,
+        content: Any,
+        *,
+        title: str = "",
+        text: str | Sequence[str | Mapping[str, Any]] | None = None,
+    ) -> None:
         """Something to look at.
 
         Args:
@@ -59,9 +67,16 @@ class Voice:
                 belong side by side.
             content: as `kind` says.
             title: a line above it.
-            text: what a terminal shows of a picture; made from the content where it is left out.
+            text: what a terminal shows of a picture, in one or in several pieces, of which each may be a table; made
+                from the content where it is left out.
         """
-        self._tell("show", _as_text(kind, content) if text is None else text, _shown(kind, title, content))
+        data = {"kind": kind, "title": title, "content": content}
+        if text is None:
+            text = _as_text(kind, content)
+        elif not isinstance(text, str):
+            data["words"] = list(text)
+            text = "\n".join(part if isinstance(part, str) else _as_text("table", part) for part in data["words"])
+        self._tell("show", text, data)
 
     def expect(self, what: str, condition: bool, got: object) -> None:
         """Something that must be seen for the step to count.
@@ -155,11 +170,6 @@ class Voice:
         self.listener(kind, text, data)
 
 
-def _shown(kind: str, title: str, content: Any) -> dict[str, Any]:
-    """The data of a "show" event."""
-    return {"kind": kind, "title": title, "content": content}
-
-
 def _read(process: subprocess.Popen[bytes], lines: SimpleQueue[str | None]) -> None:
     assert process.stdout is not None
     with suppress(OSError, ValueError):  # it was killed, and its pipe closed
@@ -175,12 +185,3 @@ def _as_text(kind: str, content: Any) -> str:
     if kind == "compare":
         return "\n\n".join(f"── {side['title']}\n{side['text'].rstrip()}" for side in content)
     return str(content).rstrip()
-
-
-def table_text(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table in columns of text."""
-    cells = [list(head), *[[str(cell) for cell in row] for row in rows]]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells]
-    lines.insert(1, "  ".join("─" * width for width in widths))
-    return "\n".join(lines)

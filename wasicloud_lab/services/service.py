@@ -94,7 +94,8 @@ class Service:
             taken = "address already in use" in said.lower() or "eaddrinuse" in said.lower()
             if not taken or port is not None or attempt == _TRIES - 1:
                 hint = f"port {self.port} is taken; without port= a free one is found" if taken else trouble
-                raise ServeError(masked(f"{kind} did not start: {hint}\nit said:\n  " + said.replace("\n", "\n  ")))
+                words = "\nit said:\n  " + said.replace("\n", "\n  ") if said else ""
+                raise ServeError(masked(f"{kind} did not start: {hint}{words}"))
         self.url = url(self.port)
         # Waits for the server's end; without it the guard would see to that a moment later.
         atexit.register(self.stop)

@@ -1,52 +1,12 @@
 // The talk, step by step: the step in front and what it shows as it runs, by what the kernel says.
 //
 // `talk` never changes, `state` says where the replay is, messages bring what a step tells. Which step is looked at,
-// the notes and the full screen belong to this view: a second view of the same output can be the presenter's.
+// the notes, the size of the type and the full screen belong to this view: a second view of the same output can be the presenter's.
 // Part of one module with replay_drawing.js, which draws what is shown, and replay_page.js, the page around the step.
 
 const BEAT = 1000; // ms between two signs that somebody looks
 const SILENCE = 7000; // ms after which the kernel counts as gone
-const SIZES = [13, 15, 17, 19, 22, 26, 31, 37]; // px
 const LINES = 3000; // pieces of output on the page; the first of more are taken off
-
-// A picture from a step, in a frame that runs no script, loads nothing, and takes the page's colour and its height.
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-
-function frame(shown, parent, fitted) {
-  const made = document.createElement("iframe");
-  made.className = "wt-frame";
-  made.setAttribute("sandbox", "allow-same-origin"); // so that its height can be read; scripts stay off
-  made.title = shown.title || "picture";
-  const dress = (page) => {
-    const style = getComputedStyle(made);
-    page.documentElement.style.color = style.color;
-    page.documentElement.style.fontSize = style.fontSize;
-  };
-  made.srcdoc =
-    `<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}">` +
-    "<style>html{background:transparent;overflow-y:hidden}body{margin:0;padding:2px;font-family:system-ui,sans-serif}" +
-    // a drawing that would shrink with the page stays large enough to read, and is scrolled
-    `svg:not([width]){min-width:620px}</style><body>${shown.content}</body>`;
-  let watch;
-  made.addEventListener("load", () => {
-    const page = made.contentDocument;
-    if (!page) return;
-    dress(page);
-    const fit = () => {
-      const bar = page.documentElement.scrollWidth > made.clientWidth ? 18 : 0; // a scroll bar below
-      const height = Math.ceil(page.body.getBoundingClientRect().height) + bar;
-      if (height <= 4) return;
-      made.style.height = `${height}px`;
-      fitted();
-    };
-    watch?.disconnect();
-    watch = new ResizeObserver(fit);
-    watch.observe(page.body);
-    fit();
-  });
-  parent.append(made);
-  return () => made.contentDocument && dress(made.contentDocument);
-}
 
 class View {
   constructor(model, el) {
@@ -56,8 +16,9 @@ class View {
     this.steps = new Map(model.get("talk").steps.map((step) => [step.number, step]));
     this.reels = new Map(); // number → {run, next, events}
     this.shown = null; // number of the step in front
-    this.drawn = null; // {run, count, ended} of what is in the output
+    this.drawn = null; // {run, count, ended, loading} of what is in the output; the last counts pictures to come
     this.notes = false;
+    this.following = false; // whether the sheet is scrolled to what comes
     this.clock = { seconds: 0, running: false, at: performance.now() };
     this.heard = performance.now();
     this.frames = []; // for each picture, what dresses it anew
@@ -75,30 +36,36 @@ class View {
     });
     this.listen();
     this.change();
-    this.size();
+    this.size(model.get("zoom"));
     this.beat();
   }
 
   listen() {
     const { model } = this;
-    const { sheet } = this.page;
+    const { page } = this;
+    const { sheet, card, output, end } = page;
     const heard = {
       "change:state": () => this.change(),
-      "change:zoom": () => this.size(),
+      "change:zoom": () => this.size(model.get("zoom")),
       "msg:custom": (content) => this.receive(content),
     };
     for (const [kind, does] of Object.entries(heard)) model.on(kind, does);
     const scrolled = () => {
-      if (sheet.scrollTop === this.placed) return; // that was `follow`
-      this.following = sheet.scrollHeight - sheet.scrollTop - sheet.clientHeight < 60;
+      if (sheet.scrollTop === page.placed) return; // that was `place`
+      page.placed = undefined;
+      this.following = this.running() && sheet.scrollHeight - sheet.scrollTop - sheet.clientHeight < 60;
+      page.anchor();
     };
     sheet.addEventListener("scroll", scrolled);
+    const sizes = new ResizeObserver(() => this.settle());
+    for (const part of [sheet, card, output, end]) sizes.observe(part);
     const themes = new MutationObserver(() => this.repaint(300));
     themes.observe(document.body, { attributes: true, attributeFilter: ["class", "data-jp-theme-light"] });
     const timer = setInterval(() => this.beat(), BEAT);
     this.off = () => {
       for (const [kind, does] of Object.entries(heard)) model.off(kind, does);
       sheet.removeEventListener("scroll", scrolled);
+      sizes.disconnect();
       themes.disconnect();
       clearInterval(timer);
     };
@@ -176,6 +143,10 @@ class View {
     return this.model.get("state").steps[number];
   }
 
+  running() {
+    return this.state(this.shown).state === "running";
+  }
+
   change() {
     this.heard = performance.now();
     const state = this.model.get("state");
@@ -196,11 +167,13 @@ class View {
     const step = this.steps.get(number);
     const begin = this.before(number);
     const { minutes } = this.model.get("talk");
-    const { card, sheet } = this.page;
+    const { card } = this.page;
     card.replaceChildren();
     this.noteBox = describe(step, `minutes ${begin} to ${begin + step.minutes} of ${minutes}`, card);
     this.noteBox.hidden = !this.notes;
-    sheet.scrollTop = 0;
+    this.following = false;
+    this.page.place(0);
+    this.page.anchor();
     this.page.front(number);
     this.draw();
   }
@@ -217,7 +190,7 @@ class View {
   // Brings the output of the step in front up to date: what is new is appended, a new run begins anew.
   draw() {
     const number = this.shown;
-    const { output, end, sheet } = this.page;
+    const { output, end } = this.page;
     const one = this.state(number);
     const reel = this.reels.get(number);
     if (one.run > 0 && (reel === undefined || reel.run < one.run)) {
@@ -232,33 +205,35 @@ class View {
       output.replaceChildren();
       end.replaceChildren();
       this.frames = [];
-      this.drawn = { run, count: 0, ended: "" };
-      if (one.state === "running") {
-        this.following = true;
-        sheet.scrollTop = output.offsetTop - 90; // the sheet is what it is placed in
-        this.placed = sheet.scrollTop;
-      }
+      this.drawn = { run, count: 0, ended: "", loading: 0 };
     }
     const current = reel && reel.run === run ? reel.events : [];
     const fresh = current.slice(this.drawn.count);
-    const framed = (shown, place) => this.frames.push(frame(shown, place, () => this.follow()));
+    const { drawn } = this;
+    const framed = (shown, place) => {
+      drawn.loading += 1;
+      const ready = () => {
+        drawn.loading -= 1;
+        this.settle();
+      };
+      this.frames.push(frame(shown, place, ready));
+    };
     for (const event of fresh) append(event, output, framed);
     this.drawn.count = current.length;
     while (output.children.length > LINES) output.firstChild.remove();
     this.finish(one, current.length);
-    if (fresh.length && !begins) this.follow();
+    if (begins) this.page.place(this.page.sheet.scrollTop); // where less is left to scroll: not one's own doing
   }
 
-  // To the end of what has come, unless one has scrolled away from it; a picture stays in sight until much follows it.
-  follow() {
-    if (!this.following) return;
-    const { output, sheet } = this.page;
-    const figures = output.querySelectorAll(":scope > figure");
-    const last = figures[figures.length - 1];
-    const top = last ? last.offsetTop - 8 : Infinity;
-    const after = last ? sheet.scrollHeight - last.offsetTop - last.offsetHeight : 0;
-    sheet.scrollTop = last?.querySelector("iframe") && after < sheet.clientHeight * 0.8 ? top : sheet.scrollHeight;
-    this.placed = sheet.scrollTop;
+  // When something has come or has changed its size: on with a step that runs, until the pictures of its end are there.
+  // After that, or where one has scrolled away, what one looks at stays where it is.
+  settle() {
+    if (!this.following) {
+      this.page.keep();
+      return;
+    }
+    this.page.follow();
+    this.following = this.running() || this.drawn.loading > 0;
   }
 
   // The outcome, under the output; said aloud when it comes while one looks.
@@ -272,6 +247,7 @@ class View {
     end.className = `wt-end wt-${one.state}`;
     let said = "";
     if (one.state === "running") {
+      if (!watched) this.following = true;
       this.since = performance.now();
       this.working = make("span", "wt-working", end, "running…");
     } else if (one.state === "done") {
@@ -302,7 +278,7 @@ class View {
     }
     if (said && (watched || one.state === "waiting")) {
       put(spoken, said.slice(0, 400));
-      this.follow();
+      this.settle();
     }
   }
 
@@ -311,7 +287,7 @@ class View {
     const { seconds, running, at } = this.clock;
     const now = performance.now();
     this.page.tick(seconds + (running ? (now - at) / 1000 : 0), running, this.model.get("state"));
-    if (this.state(this.shown).state === "running" && this.working?.isConnected) {
+    if (this.running() && this.working?.isConnected) {
       put(this.working, `running… ${Math.floor((now - this.since) / 1000)} s`);
     }
   }
@@ -361,14 +337,15 @@ class View {
   }
 
   zoom(by) {
-    const zoom = Math.min(SIZES.length - 1, Math.max(0, this.model.get("zoom") + by));
-    this.model.set("zoom", zoom);
-    this.model.save_changes();
+    this.size(Math.min(SIZES.length - 1, Math.max(0, this.zoomed + by)));
   }
 
-  size() {
-    this.el.style.fontSize = `${SIZES[this.model.get("zoom")]}px`;
-    this.repaint(0);
+  size(zoom) {
+    this.zoomed = zoom;
+    this.el.style.fontSize = `${SIZES[zoom]}px`;
+    this.page.fit();
+    this.frames.forEach((dress) => dress());
+    this.settle();
   }
 }
 

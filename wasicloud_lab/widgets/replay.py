@@ -195,6 +195,7 @@ class Talk(anywidget.AnyWidget):
         if kind == "look":
             self._views.add(view)
             self._sync()
+            self.runner.beat()
             self.send({"type": "clock", "seconds": self.runner.clock.seconds, "running": self.runner.clock.running})
         elif kind == "gone":
             self._gone(view)
@@ -236,6 +237,7 @@ class Talk(anywidget.AnyWidget):
             runner.stop()
         elif what == "clock":
             (runner.clock.hold if runner.clock.running else runner.clock.start)()
+            runner.keep()
         elif what == "over":
             runner.forget()
             with self._lock:
@@ -292,7 +294,7 @@ def open_talk(
     lab: Lab | None,
     *,
     resume: bool,
-    quick: bool,
+    quick: bool | None,
     port: int,
     steps: Sequence[Step] | None,
     place: Path | bool | None,
@@ -311,8 +313,7 @@ def _fixed(runner: Replay) -> dict[str, Any]:
     """What never changes, for the front end."""
     steps = [{**step.to_json(), "code": pieces("python", step.code)} for step in runner.steps]
     coming = [{"number": one.number, "title": one.title, "why": one.why} for one in runner.to_come]
-    minutes = sum(step.minutes for step in runner.steps)
-    return {"steps": steps, "to_come": coming, "minutes": minutes, "source": SOURCE}
+    return {"steps": steps, "to_come": coming, "minutes": runner.minutes, "source": SOURCE}
 
 
 def _picture(event: Event) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 //
 // Part of one module with replay_page.js and replay.js, which draw with these.
 
+const SIZES = [13, 15, 17, 19, 22, 26, 31, 37]; // px, of the type
+
 const make = (tag, name, parent, text) => {
   const made = document.createElement(tag);
   if (name) made.className = name;
@@ -110,4 +112,48 @@ function picture(shown, figure, framed) {
   } else {
     code(shown.code, figure);
   }
+}
+
+// A picture from a step, in a frame that runs no script, loads nothing, and takes the page's colour and its height.
+const POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+
+function frame(shown, parent, ready) {
+  const made = document.createElement("iframe");
+  made.className = "wt-frame";
+  made.setAttribute("sandbox", "allow-same-origin"); // so that its height can be read; scripts stay off
+  made.title = shown.title || "picture";
+  const dress = (page) => {
+    const style = getComputedStyle(made);
+    page.documentElement.style.color = style.color;
+    page.documentElement.style.fontSize = style.fontSize;
+  };
+  made.srcdoc =
+    `<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}">` +
+    "<style>html{background:transparent;overflow-y:hidden}body{margin:0;padding:2px;font-family:system-ui,sans-serif}" +
+    "table{border-collapse:collapse;font-size:.93em}table+style+table,table+table{margin-top:1.2em}" +
+    "td,th{text-align:left;vertical-align:top;padding:.3em 1.1em .3em 0;border-bottom:1px solid #8886}" +
+    // a drawing that would shrink with the page stays large enough to read, and is scrolled
+    `svg:not([width]){min-width:620px}</style><body>${shown.content}</body>`;
+  let watch;
+  made.addEventListener("load", () => {
+    const page = made.contentDocument;
+    if (!page) return;
+    dress(page);
+    // One with a size of its own has it at the type that all begins with, and grows from there.
+    for (const svg of page.querySelectorAll("svg[width]")) {
+      svg.style.width = `${svg.getAttribute("width") / SIZES[1]}rem`;
+    }
+    const fit = () => {
+      const bar = page.documentElement.scrollWidth > made.clientWidth ? 18 : 0; // a scroll bar below
+      const height = Math.ceil(page.body.getBoundingClientRect().height) + bar;
+      if (height > 4) made.style.height = `${height}px`;
+    };
+    watch?.disconnect();
+    watch = new ResizeObserver(fit);
+    watch.observe(page.body);
+    fit();
+  });
+  made.addEventListener("load", ready, { once: true });
+  parent.append(made);
+  return () => made.contentDocument && dress(made.contentDocument);
 }

@@ -3,7 +3,7 @@
 // Part of one module with replay_drawing.js, which it is drawn with, and replay.js, which fills `card`, `output` and
 // `end`. What the controls do is given, in `does`; no message to or from the kernel is known here.
 
-const NARROW = 680; // px
+const NARROW = 48; // em
 const MARKS = { waiting: "○", running: "◐", done: "✓", failed: "✗" };
 const KEYS = [
   ["→ space", "next step"],
@@ -23,6 +23,7 @@ class Page {
     this.talk = talk;
     this.does = does;
     this.running = false; // whether a step is
+    this.held = null; // {element, share, gap} of what is at the top of the sheet
     el.classList.add("wt-talk");
     el.tabIndex = 0;
     el.setAttribute("role", "region");
@@ -146,13 +147,53 @@ class Page {
     this.pressed = (event) => el.contains(event.target) && this.key(event);
     // On the window, before the notebook's own shortcuts, which would run the cell or leave it.
     window.addEventListener("keydown", this.pressed, true);
-    this.widths = new ResizeObserver(() => el.classList.toggle("wt-narrow", el.clientWidth < NARROW));
+    this.widths = new ResizeObserver(() => this.fit());
     this.widths.observe(el);
   }
 
   gone() {
     window.removeEventListener("keydown", this.pressed, true);
     this.widths.disconnect();
+  }
+
+  // Beside the step, the list needs a width that grows with the type.
+  fit() {
+    const { el } = this;
+    el.classList.toggle("wt-narrow", el.clientWidth < NARROW * parseFloat(getComputedStyle(el).fontSize));
+  }
+
+  // --- what scrolls -----------------------------------------------------------------------------------
+
+  // To the end of what has come; a picture stays in sight until more than words, or a little, follows it.
+  follow() {
+    const { output, sheet } = this;
+    const last = output.querySelector(":scope > figure:last-of-type");
+    const after = last ? sheet.scrollHeight - last.offsetTop - last.offsetHeight : 0;
+    const little = after < sheet.clientHeight * 0.8 || !output.querySelector(":scope > figure:last-of-type ~ pre");
+    this.place(last?.querySelector("iframe") && little ? last.offsetTop - 8 : sheet.scrollHeight);
+    this.anchor();
+  }
+
+  place(top) {
+    const { sheet } = this;
+    sheet.scrollTop = top;
+    this.placed = sheet.scrollTop;
+  }
+
+  // Notes what is at the top of the sheet: how much of it is above, or how far below the edge it begins.
+  anchor() {
+    const { card, output, end, sheet } = this;
+    const { scrollTop } = sheet;
+    const parts = scrollTop > 0 ? [...card.children, ...output.children, end] : [];
+    const element = parts.find((part) => part.offsetTop + part.offsetHeight > scrollTop + 8);
+    const above = element ? scrollTop - element.offsetTop : 0;
+    this.held = element && { element, share: Math.max(0, above) / element.offsetHeight, gap: Math.max(0, -above) };
+  }
+
+  keep() {
+    if (!this.held?.element.isConnected) return;
+    const { element, share, gap } = this.held;
+    this.place(element.offsetTop + share * element.offsetHeight - gap);
   }
 
   // --- what is shown -------------------------------------------------------------------------------------

