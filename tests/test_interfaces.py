@@ -258,6 +258,12 @@ def test_a_provide_that_does_not_fit_changes_nothing(own_lab: wl.Lab) -> None:
         own_lab.load(guest("acme:other/one"), name="another").call("ask")
 
 
+def test_what_is_no_function_is_refused(own_lab: wl.Lab) -> None:
+    tiny = own_lab.load("tiny")
+    with pytest.raises(wl.LinkError, match=r"to=.* is no function .* lab.load\(…, providers="):
+        own_lab.provide(to=tiny)
+
+
 @pytest.mark.parametrize("given", [object(), "text", answering], ids=["object", "text", "function"])
 def test_what_names_no_interface_is_refused(own_lab: wl.Lab, given: object) -> None:
     with pytest.raises(wl.LinkError, match=r"names no interface: decorate its class with @wl.interface"):

@@ -155,8 +155,8 @@ class Lab:
             functions: for plain function imports, by name with `_` for `-`.
 
         Raises:
-            LinkError: an object's class names no interface, or a loaded app's import does not fit;
-                then nothing changes.
+            LinkError: an object's class names no interface, a function is none, or a loaded app's import does not
+                fit; then nothing changes.
         """
         for provider in providers:
             if isinstance(provider, type) or not wit_names(provider):
@@ -166,6 +166,12 @@ class Lab:
                     "@wl.interface('namespace:package/name@version')"
                     if not wit_names(provider)
                     else f"provide an object, not the class: lab.provide({shown}())"
+                )
+        for key, function in functions.items():
+            if not callable(function):
+                raise LinkError(
+                    f"{key}={function!r} is no function to serve an import of that name; "
+                    "what one app alone is to have goes to lab.load(…, providers=[…])"
                 )
         self._warn_of_near_misses(providers)
         before = list(self._providers), dict(self._functions)
