@@ -76,6 +76,8 @@ def test_no_error_about_a_url_shows_its_password(password: str) -> None:
         ("localhost:6379", "is not a provider's URL; wanted something like redis://"),
         ("", "is not a provider's URL"),
         ("redis://h:port", "not percent-encoded"),
+        ("redis://127.0.0.1:99999", "port 99999 of 'redis://127.0.0.1:99999' is out of range (0 to 65535)"),
+        ("redis://me:secret@h:65536/1", "port 65536 of 'redis://me:***@h:65536/1' is out of range"),
         ("redis://h?a=1&a=2", "says a twice"),
         ("redis://:pa#ss@h", "write it as %23"),
     ],
@@ -85,6 +87,13 @@ def test_what_is_no_url_is_refused(text: str, words: str) -> None:
         Address.parse(text)
     assert words in str(caught.value)
     assert "pa#ss" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["redis://:98765/4321@host", "redis://me:98765/@host:1", "redis://:98765?x@host"])
+def test_half_a_password_is_not_taken_for_a_port_and_told(text: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        Address.parse(text)
+    assert "98765" not in str(caught.value)
 
 
 def test_an_unknown_option_is_refused_with_those_there_are() -> None:

@@ -47,6 +47,12 @@ def test_before_anybody_has_looked_around_there_are_the_embedded_ones(own_lab: w
     assert [choice.url for choice in choices.of(own_lab, own_lab.blobstore)] == ["memory://", "file://./blobs"]
 
 
+def test_a_choice_is_named_as_what_it_is_once_plugged_in(own_lab: wl.Lab) -> None:
+    own_lab.keyvalue.swap("fakeredis://")
+    name = own_lab.keyvalue.summary().partition(",")[0]
+    assert labels(Choices(), own_lab, own_lab.keyvalue)[:2] == ["memory, a new one", f"{name} (fakeredis)"]
+
+
 def test_every_embedded_choice_is_a_provider_that_answers(
     own_lab: wl.Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

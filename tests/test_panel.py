@@ -24,7 +24,7 @@ from wasicloud_lab.widgets.copy import CopyCode
 from wasicloud_lab.widgets.links import LinkRow
 from wasicloud_lab.widgets.panel import Panel, Responsiveness
 from wasicloud_lab.widgets.shells import inside
-from wasicloud_lab.widgets.wiring import trip_text
+from wasicloud_lab.widgets.wiring import short, trip_text
 
 
 class Slow(MemoryStore):
@@ -183,6 +183,57 @@ def test_round_trips_are_told_apart_as_far_as_anyone_cares() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("summary", "parts"),
+    [
+        ("memory", ("memory", "")),
+        ("embedded Redis, hashes", ("embedded Redis", "hashes")),
+        ("memory, switched off, 50 ms slower", ("memory", "switched off, 50 ms slower")),
+        ("folder /tmp/some/where/blobs", ("folder blobs", "")),
+        ("SQLite file /tmp/my data/keyvalue.db, read-only", ("SQLite file keyvalue.db", "read-only")),
+        (r"folder C:\Users\me\blobs", ("folder blobs", "")),
+        ("SQLite file keyvalue.db", ("SQLite file keyvalue.db", "")),
+        ("S3 bucket b/prefix at https://host/path", ("S3 bucket b/prefix at https://host/path", "")),
+    ],
+)
+def test_a_provider_is_named_in_short(summary: str, parts: tuple[str, str]) -> None:
+    assert short(summary) == parts
+
+
+def test_a_folder_is_shown_by_its_last_part_and_whole_as_title(
+    own_lab: wl.Lab, opened: Callable[[], Panel], tmp_path: Any
+) -> None:
+    own_lab.blobstore.swap(f"file://{tmp_path}/blobs")
+    panel = opened()
+    provider = panel.wiring.state["providers"][1]
+    assert (provider["name"], provider["rest"]) == ("folder blobs", "")
+    assert provider["summary"].startswith("folder /")
+    assert f'<b title="{provider["summary"]}">folder blobs</b>' in text(row(panel, "blobstore"))
+
+
+def test_failures_are_told_as_recent_for_some_seconds_only(
+    own_lab: wl.Lab, gopher: wl.App, opened: Callable[[], Panel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_lab.keyvalue.meter.on()
+    own_lab.keyvalue.wrap(wl.Failing, 1.0)
+    assert gopher.get("/ricochet").status_code == 503
+    panel = opened()
+
+    def wire() -> Any:
+        panel.refresh()
+        return panel.wiring.state["apps"][0]["wires"][0]
+
+    assert wire()["errors"] > 0
+    assert not wire()["failing"], "when they failed is not known"
+    gopher.get("/ricochet")
+    assert wire()["failing"]
+    monkeypatch.setattr("wasicloud_lab.widgets.wiring.RECENT", 0.01)
+    time.sleep(0.02)
+    assert wire()["errors"] > 0
+    assert not wire()["failing"]
+    own_lab.keyvalue.meter.off()
+
+
 # --- health ----------------------------------------------------------------------------------------
 
 
@@ -264,21 +315,67 @@ def test_a_board_does_not_keep_its_lab() -> None:
 def test_swap_moves_the_data_and_says_so_in_every_panel(own_lab: wl.Lab, opened: Callable[[], Panel]) -> None:
     first, second = opened(), opened()
     line = row(first, "keyvalue")
-    choose(line, "fakeredis")
+    choose(line, "embedded Redis")
     line.swap.click()
     until(lambda: own_lab.keyvalue.url == "fakeredis://" and board_of(own_lab).job(own_lab.keyvalue) is None)
     assert own_lab.keyvalue.provider.get("default", "x") == b"1"
     for panel in (first, second):
         panel.refresh()
-        assert "1 key, 1 byte moved" in text(row(panel, "keyvalue"))
-        assert "now on <b>embedded Redis" in text(row(panel, "keyvalue"))
-        assert "keyvalue: memory → embedded Redis" in text(panel.links.view)
+        assert "✓ swapped: 1 key moved, no request waited<" in text(row(panel, "keyvalue"))
+        assert "embedded Redis</b>" in text(row(panel, "keyvalue"))
+        assert "keyvalue: memory → embedded Redis, hashes, 1 key, 1 byte moved in" in text(panel.links.view)
         assert panel.wiring.state["providers"][0]["summary"].startswith("embedded Redis")
+
+
+def test_an_outcome_is_shown_until_a_cell_swaps(own_lab: wl.Lab, opened: Callable[[], Panel]) -> None:
+    panel = opened()
+    line = row(panel, "keyvalue")
+    choose(line, "embedded Redis")
+    line.swap.click()
+    until(lambda: board_of(own_lab).outcome(own_lab.keyvalue))
+    panel.refresh()
+    assert "✓ swapped" in text(line)
+    own_lab.keyvalue.swap("memory://")
+    panel.refresh()
+    assert "✓" not in text(line)
+    assert "now on" in text(line)
+    assert ">memory</b>" in text(line)
+
+
+def test_a_swap_without_the_data_says_how_long_it_took(own_lab: wl.Lab, opened: Callable[[], Panel]) -> None:
+    panel = opened()
+    line = row(panel, "keyvalue")
+    choose(line, "embedded Redis")
+    line.move.value = False
+    line.swap.click()
+    until(lambda: board_of(own_lab).outcome(own_lab.keyvalue))
+    panel.refresh()
+    assert "✓ swapped in " in text(line)
+
+
+def test_what_is_plugged_in_already_is_not_swapped_to(own_lab: wl.Lab, opened: Callable[[], Panel]) -> None:
+    own_lab.keyvalue.swap("fakeredis://")
+    panel = opened()
+    line = row(panel, "keyvalue")
+    for choice, typed in (("embedded Redis", ""), ("other URL", "fakeredis://")):
+        choose(line, choice)
+        type_url(line, typed)
+        assert "wl-off" in line.swap._dom_classes
+        assert line.swap.tooltip == "keyvalue is on embedded Redis already; choose another provider"
+        line.swap.click()
+        assert "keyvalue is on embedded Redis already" in text(line)
+    assert len(own_lab.keyvalue.history) == 1
+    choose(line, "memory, a new one")
+    assert "wl-off" not in line.swap._dom_classes
+    line.swap.click()
+    until(lambda: own_lab.keyvalue.url == "memory://" and board_of(own_lab).job(own_lab.keyvalue) is None)
+    panel.refresh()
+    assert "wl-off" not in line.swap._dom_classes, "the next memory is another one"
 
 
 def test_swap_leaves_the_data_where_that_is_wanted(own_lab: wl.Lab, opened: Callable[[], Panel]) -> None:
     line = row(opened(), "keyvalue")
-    choose(line, "fakeredis")
+    choose(line, "embedded Redis")
     line.move.value = False
     line.swap.click()
     until(lambda: own_lab.keyvalue.url == "fakeredis://")
@@ -371,7 +468,10 @@ def test_a_swap_to_what_hangs_can_be_cancelled(own_lab: wl.Lab, opened: Callable
         assert store.asked.wait(60)
         panel.refresh()
         assert "sign of life" in text(line)
-        assert line.swap.disabled
+        assert line.swap.tooltip == "keyvalue is being swapped"
+        assert "wl-off" in line.swap._dom_classes
+        assert not line.swap.disabled, "a button that is disabled loses the focus"
+        line.swap.click()
         assert line.cancel.layout.display is None
         line.cancel.click()
         until(lambda: (panel.refresh(), board.job(own_lab.keyvalue) is None)[1])
@@ -379,7 +479,8 @@ def test_a_swap_to_what_hangs_can_be_cancelled(own_lab: wl.Lab, opened: Callable
         store.let_go.set()
     panel.refresh()
     assert "the swap was cancelled" in text(line)
-    assert not line.swap.disabled
+    assert "wl-off" not in line.swap._dom_classes
+    assert len(own_lab.keyvalue.history) == 1
     assert line.cancel.layout.display == "none"
 
 
@@ -407,7 +508,7 @@ def test_rows_come_and_go_with_the_links(own_lab: wl.Lab, gopher: wl.App, opened
     panel = opened()
     own_lab.link(gopher, "wasi:keyvalue", "fakeredis://")
     panel.refresh()
-    assert "now on <b>embedded Redis" in text(row(panel, "gopher keyvalue"))
+    assert "embedded Redis</b>" in text(row(panel, "gopher keyvalue"))
     assert "lab.links['gopher keyvalue'].swap(" in panel.links.code()
     own_lab.unlink(gopher, "wasi:keyvalue")
     panel.refresh()
@@ -426,7 +527,9 @@ def test_a_handler_is_swapped_for_another_app(own_lab: wl.Lab, gopher: wl.App, o
     choose(line, "hello")
     assert "lab.links['gopher handler'].swap(lab.apps['hello'])" in panel.links.code()
     line.swap.click()
-    until(lambda: link.provider is hello)
+    until(lambda: link.provider is hello and board_of(own_lab).job(link) is None)
+    panel.refresh()
+    assert line.swap.tooltip == "gopher handler is on hello already; choose another provider"
 
 
 def test_what_was_chosen_stays_chosen_when_there_is_more_to_choose(
@@ -460,7 +563,7 @@ def test_a_server_is_started_and_swapped_to_and_then_it_is_what_is_chosen(
 
 def test_the_code_does_what_the_button_does(own_lab: wl.Lab, opened: Callable[[], Panel]) -> None:
     panel = opened()
-    choose(row(panel, "keyvalue"), "fakeredis")
+    choose(row(panel, "keyvalue"), "embedded Redis")
     code = panel.links.code().splitlines()[0]
     assert code == "lab.keyvalue.swap('fakeredis://', migrate=True)"
     exec(code, {"lab": own_lab})

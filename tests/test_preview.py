@@ -176,8 +176,20 @@ def test_control_and_direction_characters_are_seen() -> None:
     assert unescape(Tags(preview(b"a\x1bb", kind="text").html).text) == "a␛b"
     assert "\u202e" not in preview("abc\u202egnp.exe".encode()).html
     assert p.visible_name("") == "(empty name)"
-    assert p.visible_name("a\nb\0") == "a␊b␀"
+    assert p.visible_name("a\nb\0") == r"a‹\n›b‹U+0000›"
     assert p.visible_name("  ") == "(2 spaces)"
+    assert p.visible_name("\u3042\u3000\U0001f468\u200d\U0001f469 x") == "\u3042\u3000\U0001f468\u200d\U0001f469 x"
+
+
+def test_no_two_names_look_the_same() -> None:
+    names = [
+        "", " ", "  ", "\n", "\t", "\\n", r"‹\n›", "␣", "ab", "a b", "a  b", " a b", "a b ",
+        "a\nb", "a\\nb", "a␣b", "a\u00a0b", "a\u200bb",
+        "\u202eab", "\u202dab", "a\u2028b", "\ufeffab",
+    ]  # fmt: skip
+    shown = [p.visible_name(name) for name in names]
+    assert len(set(shown)) == len(names)
+    assert all(text == " ".join(text.split()) for text in shown)  # as a page draws it
 
 
 @pytest.mark.parametrize(

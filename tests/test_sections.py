@@ -104,6 +104,13 @@ def test_a_swap_takes_the_trouble_along_and_says_so(own_lab: wl.Lab) -> None:
     assert section.cards[0].latency.value == 0
     section.cards[0].latency.value = 60
     until(lambda: trouble_of(own_lab.keyvalue).latency == 0.06 and "went with" not in seen(section.view))
+    section.refresh()
+    own_lab.keyvalue.swap("memory://")
+    section.refresh()
+    assert "went with" in seen(section.view)
+    own_lab.keyvalue.swap("memory://")
+    section.refresh()
+    assert "went with" not in seen(section.view), "the next swap makes it old news"
     section.close()
 
 
@@ -146,6 +153,49 @@ def test_the_last_requests_are_listed_newest_first(own_lab: wl.Lab) -> None:
     found = re.search(r'href="data:application/json;base64,([^"]*)"', seen(section.view))
     assert found
     assert json.loads(base64.b64decode(found[1]))["path"] == "/second"
+    section.close()
+
+
+def test_an_exported_trace_stays_while_other_requests_come(own_lab: wl.Lab) -> None:
+    app = own_lab.load("tiny")
+    app.get("/first")
+    section = TraceSection(own_lab)
+    assert section.follow.value
+    section.export.click()
+    app.get("/second")
+    section._drawn_at = 0.0
+    section.refresh()
+    assert "Save trace.json" in seen(section.view)
+    assert section.trace is app.traces[0]
+    section.requests.value = section.requests.options[0][1]
+    assert "Save trace.json" in seen(section.view)
+    section.follow.value = True
+    assert section.trace is app.traces[1]
+    assert "Save trace.json" not in seen(section.view)
+    section.close()
+
+
+def test_an_app_with_traffic_only_says_how_to_see_it(own_lab: wl.Lab) -> None:
+    app = own_lab.load("tiny")
+    section = TraceSection(own_lab)
+    assert "no request yet" in seen(section.view)
+    with own_lab.traffic(app, "/", rate=100) as traffic:
+        until(lambda: traffic.answered)
+    section._drawn_at = 0.0
+    section.refresh()
+    assert "only traffic so far" in seen(section.view)
+    assert "Tick “Also traffic”" in seen(section.view)
+    section.close()
+
+
+@pytest.mark.parametrize("make", [RequestSection, TraceSection])
+def test_an_empty_lab_has_a_word_where_the_apps_are(own_lab: wl.Lab, make: Any) -> None:
+    section = make(own_lab)
+    assert [label for label, _ in section.app.options] == ["no app yet"]
+    app = own_lab.load("tiny")
+    section._drawn_at = 0.0
+    section.refresh()
+    assert (section.app.value, len(section.app.options)) == (app, 1)
     section.close()
 
 

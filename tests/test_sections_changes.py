@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import datetime
 from typing import Any
 
 import wasicloud_lab as wl
@@ -144,24 +143,6 @@ def test_nothing_is_written_to_a_provider_that_was_swapped_in_meanwhile(stores: 
     assert not slow.exists("b", "new")
 
 
-def test_files_are_uploaded_and_not_kept_in_the_widget(stores: wl.Lab, data: DataSection) -> None:
-    data.link.value = stores.blobstore
-    settled(data)
-    data.upload.value = (
-        {
-            "name": "cat.txt",
-            "type": "text/plain",
-            "size": 4,
-            "content": memoryview(b"meow"),
-            "last_modified": datetime.now(),
-        },
-    )
-    assert "Uploaded cat.txt, 4 bytes" in settled(data)
-    assert fetch(stores.blobstore.provider, "animals", "cat.txt") == b"meow"
-    assert data.upload.value == ()
-    assert data.names.value == "cat.txt"
-
-
 def test_an_object_is_added_with_its_container(stores: wl.Lab, data: DataSection) -> None:
     data.link.value = stores.blobstore
     settled(data)
@@ -198,6 +179,91 @@ def test_a_huge_object_is_shown_in_part_and_downloaded_by_python(
     assert code
     exec(code[1].replace("'big', \"wb\"", f'{str(tmp_path / "big")!r}, "wb"'), {"lab": stores})
     assert (tmp_path / "big").stat().st_size == 9 << 20
+
+
+def test_a_value_over_what_a_link_holds_is_not_downloaded_and_says_so(stores: wl.Lab, data: DataSection) -> None:
+    data.group.value = "visits"
+    settled(data)
+    stores.keyvalue.provider.set("visits", "ricochet", bytes(9 << 20))  # since it was shown
+    data.download.click()
+    assert "'ricochet' has 9 MiB, and a page carries at most 8 MiB" in settled(data)
+
+
+def test_what_is_written_outlives_a_swap_and_is_saved_to_the_new_provider(stores: wl.Lab, data: DataSection) -> None:
+    data.names.value = "animal"
+    settled(data)
+    data.change.click()
+    data.editor.value.value = "half a thou"
+    other = MemoryStore()
+    other.set("user:ricochet", "hobby", b"chess")
+    stores.keyvalue.swap(other)
+    data.refresh()
+    assert "was swapped" in settled(data)
+    assert "Save writes it to the new one, memory" in settled(data)
+    assert data.editor.is_open
+    assert data.editor.value.value == "half a thou"
+    assert not data.names.options  # those of the old one
+    data.editor.save.click()
+    assert "Stored animal" in settled(data)
+    assert other.get("user:ricochet", "animal") == b"half a thou"
+    assert chosen(data.names) == ["animal", "hobby"]
+
+
+def test_what_is_in_the_new_provider_is_not_written_over_unasked(stores: wl.Lab, data: DataSection) -> None:
+    data.names.value = "animal"
+    settled(data)
+    data.change.click()
+    data.editor.value.value = "cat"
+    other = MemoryStore()
+    other.set("user:ricochet", "animal", b"wolf")
+    stores.keyvalue.swap(other)
+    data.refresh()
+    data.editor.save.click()
+    assert "is there already. Save again to write over it" in settled(data)
+    assert other.get("user:ricochet", "animal") == b"wolf"
+    data.editor.save.click()
+    assert "Stored animal" in settled(data)
+    assert other.get("user:ricochet", "animal") == b"cat"
+
+
+def test_leaving_the_form_after_a_swap_shows_the_new_provider(stores: wl.Lab, data: DataSection) -> None:
+    data.names.value = "animal"
+    settled(data)
+    data.change.click()
+    other = MemoryStore()
+    other.set("user:ricochet", "animal", b"wolf")
+    stores.keyvalue.swap(other)
+    data.refresh()
+    data.editor.cancel.click()
+    assert ">wolf<" in settled(data)
+    assert "this is the new one" in seen(data.view)
+    assert not data.editor.is_open
+
+
+def test_names_that_a_field_would_change_are_shown_by_signs_and_kept(stores: wl.Lab, data: DataSection) -> None:
+    provider = stores.keyvalue.provider
+    provider.set(" odd\tbucket", "new\nline", b"1")
+    provider.set(" odd\tbucket", "newline", b"2")
+    data.reload()
+    settled(data)
+    data.group.value = " odd\tbucket"
+    settled(data)
+    data.names.value = "new\nline"
+    settled(data)
+    data.change.click()
+    assert (data.editor.group.value, data.editor.name.value) == (r"␣odd‹\t›bucket", r"new‹\n›line")
+    assert "signs stand for them" in seen(data.view)
+    data.editor.value.value = "3"
+    assert "'new\\nline', b'3'" in data.code()
+    data.editor.save.click()
+    settled(data)
+    assert [provider.get(" odd\tbucket", name) for name in ("new\nline", "newline")] == [b"3", b"2"]
+    data.add.click()
+    assert data.editor.group.disabled
+    data.editor.name.value, data.editor.value.value = "more", "4"
+    data.editor.save.click()
+    settled(data)
+    assert provider.get(" odd\tbucket", "more") == b"4"
 
 
 def test_two_data_views_agree_after_a_refresh(stores: wl.Lab, data: DataSection) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
+from typing import Any
+
+import pytest
 
 import wasicloud_lab as wl
 from tests import shown, stocked_stores
 from tests.shown import chosen, seen, settled
 from tests.stocked_stores import Slow
+from tests.threads import until
 from wasicloud_lab.listing import ROWS, START, Pages, Place, read_rows
 from wasicloud_lab.providers.keyvalue.base import KeyValueProvider
 from wasicloud_lab.providers.keyvalue.memory import MemoryStore
 from wasicloud_lab.providers.page import Page
 from wasicloud_lab.trouble import give_trouble
+from wasicloud_lab.widgets import looking
 from wasicloud_lab.widgets.data import DataSection
 
 somebody_types = shown.somebody_types
@@ -192,3 +197,169 @@ def test_pages_are_cut_and_filled_whatever_the_store_answers() -> None:
     pages.back()
     assert pages.here == Place("1", 6)
     assert pages.number == 3
+
+
+def test_names_are_in_order_whatever_order_the_store_has() -> None:
+    def hashed(cursor: str | None, limit: int) -> Page[str]:
+        return Page(list("gcaebdf"), None)
+
+    first, following = read_rows(hashed, START, 3)
+    assert (first, following) == (list("abc"), Place(None, 3, True))
+    assert following is not None
+    assert read_rows(hashed, following, 3) == (list("def"), Place(None, 6, True))
+
+    scanned = {None: Page(list("gcae"), "1"), "1": Page(list("bdf"), None)}  # cut where the store's own order says
+    pages, place = [], START
+    while place is not None:
+        names, place = read_rows(lambda cursor, limit: scanned[cursor], place, 3)  # type: ignore[assignment]
+        pages.append("".join(names))
+    assert pages == ["acg", "e", "bdf"]
+
+
+def test_a_key_is_gone_to_by_its_name(stores: wl.Lab, data: DataSection) -> None:
+    stores.keyvalue.provider.set_many("many", [(f"{n:04}", b"value %d" % n) for n in range(3 * ROWS)])
+    assert data.sought.layout.display == "none"
+    data.reload()
+    settled(data)
+    data.group.value = "many"
+    settled(data)
+    assert data.sought.layout.display is None
+    data.sought.value = "0123"
+    assert ">value 123<" in settled(data)
+    assert (data.names.value, data.sought.value) == ("0123", "")
+    data.sought.value = "nobody"
+    assert "There is no key nobody in many" in settled(data)
+    assert ">value 123<" in seen(data.view)
+    data.reload()
+    assert ">value 123<" in settled(data)
+    data.add.click()
+    data.editor.name.value, data.editor.value.value = "9999", "last"
+    data.editor.save.click()
+    assert ">last<" in settled(data)
+
+
+def test_an_object_that_is_not_there_is_not_gone_to(stores: wl.Lab, data: DataSection) -> None:
+    data.link.value = stores.blobstore
+    settled(data)
+    data.sought.value = "cat.txt"
+    assert "There is no object cat.txt in animals" in settled(data)
+    assert "woof" in seen(data.view)
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is looked at as often as the panel calls."""
+    monkeypatch.setattr(looking, "AGAIN", 0.0)
+
+
+def comes(data: DataSection, text: str) -> bool:
+    """Whether something is seen after a while in which the panel calls."""
+
+    def there() -> bool:
+        data.refresh()
+        return text in settled(data)
+
+    until(there)
+    return True
+
+
+def test_a_tab_that_is_opened_again_shows_what_is_in_the_store_now(
+    stores: wl.Lab, data: DataSection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "AGAIN", 1000.0)
+    monkeypatch.setattr(looking, "OPENED", 0.2)
+    stores.keyvalue.provider.set("a new bucket", "k", b"1")
+    stores.keyvalue.provider.set("user:ricochet", "accept-language", b"zh-CN")
+    time.sleep(0.3)
+    data.refresh()
+    until(lambda: "zh-CN" in seen(data.view))
+    assert chosen(data.group) == ["a new bucket", "user:ricochet", "visits"]
+    assert (data.group.value, data.names.value) == ("user:ricochet", "accept-language")
+
+
+@pytest.mark.usefixtures("often")
+def test_what_changes_in_the_store_is_shown_while_the_tab_is_in_front(stores: wl.Lab, data: DataSection) -> None:
+    provider = stores.keyvalue.provider
+    provider.set("user:ricochet", "accept-language", b"fr-FR")
+    assert comes(data, "fr-FR")
+    provider.set("user:ricochet", "aaa", b"1")
+    until(lambda: data.refresh() or chosen(data.names) == ["aaa", "accept-language", "animal"])
+    assert data.names.value == "accept-language"
+    provider.delete("user:ricochet", "accept-language")
+    assert comes(data, "accept-language is not there any more")
+    assert data.names.value == "aaa"
+    for key in ("aaa", "animal"):
+        provider.delete("user:ricochet", key)
+    assert comes(data, "There is nothing in user:ricochet")
+    assert data.group.value == "user:ricochet"
+
+
+@pytest.mark.usefixtures("often")
+def test_an_empty_store_that_is_filled_is_shown(stores: wl.Lab, data: DataSection) -> None:
+    stores.keyvalue.swap(MemoryStore())
+    data.refresh()
+    assert "no bucket yet" in settled(data)
+    stores.keyvalue.provider.set("first", "k", b"hello")
+    assert comes(data, ">hello<")
+
+
+@pytest.mark.usefixtures("often")
+def test_a_container_that_is_deleted_is_not_shown_any_more(stores: wl.Lab, data: DataSection) -> None:
+    data.link.value = stores.blobstore
+    settled(data)
+    stores.blobstore.provider.delete_container("animals")
+    assert comes(data, "animals is not there any more")
+    assert not data.names.options
+
+
+@pytest.mark.usefixtures("often")
+@pytest.mark.parametrize("doing", ["change", "remove", "on"])
+def test_nothing_changes_under_the_hands_of_somebody(stores: wl.Lab, data: DataSection, doing: str) -> None:
+    stores.keyvalue.provider.set_many("many", [(f"{n:04}", b"%d" % n) for n in range(2 * ROWS)])
+    data.reload()
+    settled(data)
+    data.group.value = "many"
+    settled(data)
+    getattr(data, doing).click()
+    settled(data)
+    before = chosen(data.names), seen(data.view)
+    stores.keyvalue.provider.set_many("many", [(f"{n:04}", b"other") for n in range(50, 3 * ROWS)])
+    stores.keyvalue.provider.set("many", "0000 and a half", b"new")
+    for _ in range(10):
+        data.refresh()
+        time.sleep(0.02)
+    assert (chosen(data.names), seen(data.view)) == before
+
+
+@pytest.mark.usefixtures("often")
+def test_a_click_does_not_wait_for_a_look_that_hangs(stores: wl.Lab, data: DataSection) -> None:
+    class Hanging(Slow):
+        def buckets(self, *arguments: Any, **options: Any) -> Page[str]:
+            if self.asked.is_set():
+                assert self.go.wait(60)
+            return MemoryStore.buckets(self, *arguments, **options)
+
+        def get(self, bucket: str, key: str) -> bytes | None:
+            return MemoryStore.get(self, bucket, key)
+
+    slow = Hanging()
+    slow.set("b", "k", b"1")
+    slow.set("b", "other", b"2")
+    stores.keyvalue.swap(slow)
+    data.refresh()
+    settled(data)
+    slow.asked.set()
+    data.refresh()
+    data.names.value = "other"
+    assert ">2<" in settled(data)
+    slow.go.set()
+
+
+@pytest.mark.usefixtures("often")
+def test_a_store_that_answers_again_is_shown_without_a_click(stores: wl.Lab, data: DataSection) -> None:
+    give_trouble(stores.keyvalue, down=True)
+    data.reload()
+    assert "switched off" in settled(data)
+    give_trouble(stores.keyvalue)
+    until(lambda: data.refresh() or "switched off" not in settled(data))
+    assert "en-US" in seen(data.view)

@@ -60,6 +60,22 @@ def test_what_can_not_be_sent_says_why(request_section: RequestSection) -> None:
     assert request_section.code().startswith("lab.apps['echo'].get(")
 
 
+@pytest.mark.parametrize(("headers", "path"), [("no colon", "/"), ("", "no-slash")])
+def test_an_error_is_said_once_with_the_curl_line_shown(
+    request_section: RequestSection, headers: str, path: str
+) -> None:
+    section = request_section
+    section.headers.value, section.path.value = headers, path
+    section.as_curl.value = True
+    assert settled(section).count('role="alert"') == 1
+    section.send.click()
+    assert settled(section).count('role="alert"') == 1
+    section.refresh()
+    section.headers.value, section.path.value = "", "/"
+    section.refresh()
+    assert "curl" in settled(section)
+
+
 def test_a_guest_that_breaks_is_an_error_in_place(lab: wl.Lab, request_section: RequestSection) -> None:
     request_section.app.value = lab.apps["trouble"]
     request_section.path.value = "/trap"

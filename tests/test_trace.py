@@ -303,6 +303,33 @@ def test_it_draws_itself_as_svg_that_is_well_formed_and_escaped() -> None:
     assert "GET /<script>alert(1)</script> → 200 · 3 bytes out" in text
 
 
+def test_a_failed_call_tells_its_whole_error_on_lines_of_its_own() -> None:
+    words = "memory is switched off; " * 8
+    recorder = Recorder("app", "GET", "/", None)
+
+    def get(*_: str) -> str:
+        raise wl.Err(words)
+
+    recorder.enter()
+    with pytest.raises(wl.Err):
+        recorder.call("acme:kv/store@0.1.0#get", GET, get, ["accept-language" * 4])
+    recorder.call("acme:kv/store@0.1.0#get", GET, lambda *_: "x", ["after"])
+    recorder.leave()
+    trace = recorder.finish(503, 0, None)
+    tree = ElementTree.fromstring(trace._repr_html_())
+    svg = tree.find("{http://www.w3.org/2000/svg}svg")
+    assert svg is not None
+    wrong = [each for each in svg.iter() if each.get("class") == "wrong"]
+    assert len(wrong) == 2
+    said = " ".join(" ".join(str(each.text) for each in wrong).split())
+    assert said == f"✗ {trace.calls[0].error}".strip()
+    labels = [each for each in svg.iter("{http://www.w3.org/2000/svg}text") if each.get("class") in (None, "wrong")]
+    places = [float(each.get("y", 0)) for each in labels]
+    assert places == [36, 56, 76, 96, 116], "the guest's own code, a call, its error in two lines, a call"
+    assert float(str(svg.get("viewBox")).split()[3]) > max(places)
+    assert f"✗ {trace.calls[0].error}" in str(trace)
+
+
 def test_it_exports_as_json(gopher: wl.App) -> None:
     gopher.get("/ricochet")
     data = json.loads(gopher.trace.to_json(indent=2))

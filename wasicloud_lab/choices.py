@@ -98,12 +98,12 @@ _SERVERS = {
 _FOR = {"keyvalue": ("redis", "nats"), "blobstore": ("azurite", "nats")}
 _EMBEDDED = {
     "keyvalue": (
-        Choice("memory, new and empty", "memory://"),
-        Choice("fakeredis, a Redis inside Python", "fakeredis://"),
+        Choice("memory, a new one", "memory://"),
+        Choice("embedded Redis (fakeredis)", "fakeredis://"),
         Choice("SQLite, file keyvalue.db", "sqlite:///keyvalue.db"),
     ),
     "blobstore": (
-        Choice("memory, new and empty", "memory://"),
+        Choice("memory, a new one", "memory://"),
         Choice("files, folder blobs", "file://./blobs"),
     ),
 }

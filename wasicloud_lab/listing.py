@@ -17,10 +17,12 @@ class Place(NamedTuple):
     Attributes:
         cursor: of the store's page it begins in; None for the first one.
         skip: names of the store's page that come before it.
+        ordered: the store answers all it has at once, so it is put in order before it is cut.
     """
 
     cursor: str | None = None
     skip: int = 0
+    ordered: bool = False
 
 
 START = Place()
@@ -29,21 +31,25 @@ START = Place()
 def read_rows(
     list_page: Callable[[str | None, int], Page[str]], place: Place = START, rows: int = ROWS
 ) -> tuple[list[str], Place | None]:
-    """A page of names, and where the next one begins; None at the end.
+    """A page of names in the order of their code points, and where the next one begins; None at the end.
 
     A store may answer more than was asked for (a small Redis hash comes whole) or less, even nothing with more to
-    follow: the first is cut, the second goes on until there is something. A page is never longer than `rows`.
+    follow: the first is cut, the second goes on until there is something. A page is never longer than `rows`. From
+    page to page the names are in the store's own order, unless it answers all of them at once.
 
     Args:
         list_page: asks the store: cursor and how many → its page.
         place: START, or what the page before answered.
     """
-    cursor, skip = place
+    cursor, skip, ordered = place
     while True:
         page = list_page(cursor, rows + skip if skip else rows)
-        shown = page.items[skip : skip + rows]
-        if len(page.items) > skip + rows:
-            return shown, Place(cursor, skip + rows)
+        # Where a page is cut, later ones must be cut from the same order.
+        ordered = ordered if skip else cursor is None and page.cursor is None
+        items = sorted(page.items) if ordered else page.items
+        shown = sorted(items[skip : skip + rows])
+        if len(items) > skip + rows:
+            return shown, Place(cursor, skip + rows, ordered)
         if shown or page.cursor is None:
             return shown, None if page.cursor is None else Place(page.cursor)
         if page.cursor == cursor:

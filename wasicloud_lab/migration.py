@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .errors import LabError, NotFound, ProviderError, SwapRefused, TooLarge
+from .preview import size_text
 from .providers.address import masked
 from .providers.blobstore.base import BlobstoreProvider
 from .providers.keyvalue.base import KeyValueProvider
@@ -44,18 +45,7 @@ class Moved:
         return replace(self, items=self.items + items, size=self.size + size)
 
     def __str__(self) -> str:
-        return f"{self.items:,} {self.unit if self.items != 1 else self.unit[:-1]}, {bytes_text(self.size)}"
-
-
-def bytes_text(count: float) -> str:
-    """A size for people: "12 bytes", "3.4 kB", "1.2 MB"."""
-    if count < 1000:
-        return f"{count:.0f} byte{'' if count == 1 else 's'}"
-    for unit in ("kB", "MB"):
-        count /= 1000
-        if count < 999.5:
-            return f"{count:.3g} {unit}"
-    return f"{count / 1000:,.1f} GB"
+        return f"{self.items:,} {self.unit if self.items != 1 else self.unit[:-1]}, {size_text(self.size)}"
 
 
 #: Told about each step; raises to end the copy.
@@ -128,8 +118,8 @@ def _fit(source: KeyValueProvider, target: KeyValueProvider, bucket: str, keys: 
     for key, value in zip(keys, values):
         if len(value) > limit:
             raise TooLarge(
-                f"{key!r} in bucket {bucket!r} of {source.summary()} has {bytes_text(len(value))}, "
-                f"and {target.summary()} holds {bytes_text(limit)} at most"
+                f"{key!r} in bucket {bucket!r} of {source.summary()} has {size_text(len(value))}, "
+                f"and {target.summary()} holds {size_text(limit)} at most"
             )
 
 
@@ -193,8 +183,8 @@ def copy_containers(source: BlobstoreProvider, target: BlobstoreProvider, told: 
                 limit = getattr(target, "object_limit", None)  # a class of somebody's own need not say
                 if limit is not None and size > limit:
                     raise TooLarge(
-                        f"{name!r} in container {container!r} of {source.summary()} has {bytes_text(size)}, "
-                        f"and {target.summary()} holds {bytes_text(limit)} at most"
+                        f"{name!r} in container {container!r} of {source.summary()} has {size_text(size)}, "
+                        f"and {target.summary()} holds {size_text(limit)} at most"
                     )
                 undo.remember(container, name)
                 copied = 0

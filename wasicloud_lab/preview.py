@@ -10,6 +10,7 @@ import base64
 import codecs
 import json
 import re
+import unicodedata
 from dataclasses import dataclass
 from html import escape
 
@@ -26,6 +27,9 @@ _JSON_BYTES = 1024 * 1024
 _CONTROLS = {**{code: 0x2400 + code for code in range(0x20) if code not in (0x09, 0x0A)}, 0x7F: 0x2421}
 #: Turn the direction of the text that follows: what is shown would not be what is there.
 _CONTROLS |= dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
+
+#: What stands for these in a name; no signs of their own, which not every font has.
+_BREAKS = {"\n": r"‹\n›", "\r": r"‹\r›", "\t": r"‹\t›"}
 
 #: The first bytes of pictures.
 _MAGIC = {
@@ -194,16 +198,21 @@ def size_text(size: int) -> str:
         value /= 1024
         if value < 1023.95 or unit == "TiB":
             break
-    return f"{value:.0f} {unit}" if value == int(value) else f"{value:.1f} {unit}"
+    return f"{value:.1f}".removesuffix(".0") + f" {unit}"
 
 
 def visible_name(name: str) -> str:
-    """A name of a key or object for a list: control characters shown, an empty one said. Not escaped for HTML."""
+    """A name of a key or object in one line, so that two names never look the same. Not escaped for HTML.
+
+    What is not seen is shown by its code, a line break as ‹\\n›; an empty name is said, and so are spaces where a page
+    would not draw them: at the ends, and after one another.
+    """
     if not name:
         return "(empty name)"
-    if name.isspace():
+    if not name.strip(" "):
         return f"({len(name)} space{'' if len(name) == 1 else 's'})"
-    return name.translate({**_CONTROLS, 0x09: 0x2409, 0x0A: 0x240A})
+    name = "".join(_visible(character) for character in name)
+    return re.sub("^ +| +$| {2,}", lambda spaces: "\N{OPEN BOX}" * len(spaces[0]), name)
 
 
 def data_url(data: bytes, media_type: str = "application/octet-stream") -> str:
@@ -212,6 +221,16 @@ def data_url(data: bytes, media_type: str = "application/octet-stream") -> str:
 
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
+
+
+def _visible(character: str) -> str:
+    """A character of a name, or what stands for it. Joiners stay: they are part of words and of emoji."""
+    if character in _BREAKS:
+        return _BREAKS[character]
+    if character in " \u3000\u200c\u200d":
+        return character
+    unseen = unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp", "Zs")
+    return f"‹U+{ord(character):04X}›" if unseen or character in "‹\N{OPEN BOX}" else character
 
 
 def _line(depth: int) -> str:

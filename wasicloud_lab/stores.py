@@ -5,9 +5,10 @@ What the data view does, without a widget: it lists, reads, writes and says the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .errors import ProviderError
+from .errors import ProviderError, TooLarge
 from .listing import START, Place, read_rows
 from .preview import PICTURE_BYTES, SHOWN_BYTES, size_text
 from .providers.blobstore.base import CHUNK, BlobstoreProvider, ensure_container
@@ -15,7 +16,7 @@ from .providers.blobstore.wrappers import Renamed as RenamedContainers
 from .providers.keyvalue.wrappers import Renamed as RenamedBuckets
 from .trouble import layers, store_of
 
-#: Bytes that may go through the page in one piece.
+#: Bytes of a value that a link to it in the page may hold.
 CARRIED_BYTES = 8 * 1024 * 1024
 
 
@@ -67,7 +68,7 @@ def groups(provider: Any, place: Place = START) -> tuple[list[str], Place | None
 
 
 def names(provider: Any, group: str, place: Place = START) -> tuple[list[str], Place | None]:
-    """A page of keys or objects, each once, and where the next one begins.
+    """A page of keys or objects, each once and in order, and where the next one begins.
 
     Raises:
         ProviderError: the store does not answer; `NotFound`: there is no such container.
@@ -75,6 +76,15 @@ def names(provider: Any, group: str, place: Place = START) -> tuple[list[str], P
     lists = provider.objects if is_blobstore(provider) else provider.keys
     found, following = read_rows(lambda cursor, limit: lists(group, cursor, limit), place)
     return list(dict.fromkeys(found)), following
+
+
+def exists(provider: Any, group: str, name: str) -> bool:
+    """Whether there is such a key or object.
+
+    Raises:
+        ProviderError: the store does not answer; `NotFound`: there is no such container.
+    """
+    return bool(provider.object_exists(group, name) if is_blobstore(provider) else provider.exists(group, name))
 
 
 def read(provider: Any, group: str, name: str) -> Found | None:
@@ -135,10 +145,37 @@ def write(provider: Any, group: str, name: str, data: bytes, *, seen: bytes | No
         return
     if not force:
         _compare(provider, group, name, seen)
+    write_pieces(provider, group, name, (data[at : at + CHUNK] for at in range(0, len(data), CHUNK)))
+
+
+def write_pieces(provider: Any, group: str, name: str, pieces: Iterable[bytes]) -> None:
+    """Stores an object as its bytes come, in place of the one that is there; a container that is not there is made.
+
+    Args:
+        pieces: what they raise ends it, and leaves what was there before.
+
+    Raises:
+        ProviderError: it can't be stored.
+    """
     ensure_container(provider, group)
     with provider.write(group, name) as writer:
-        for at in range(0, len(data), CHUNK):
-            writer.write(data[at : at + CHUNK])
+        for piece in pieces:
+            writer.write(piece)
+
+
+def check_sizes(provider: Any, files: Sequence[tuple[str, int]]) -> None:
+    """Sees whether a store takes objects of those sizes.
+
+    Args:
+        files: name and bytes of each.
+
+    Raises:
+        TooLarge: one is over the limit of the store.
+    """
+    limit = getattr(provider, "object_limit", None)  # a class of somebody's own need not say
+    for name, size in files:
+        if limit is not None and size > limit:
+            raise TooLarge(f"{name!r} has {size_text(size)}, and an object of this store at most {size_text(limit)}")
 
 
 def delete(provider: Any, group: str, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from html import escape
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from .words import size_words, time_words
@@ -185,7 +186,10 @@ def waterfall_text(trace: Trace) -> str:
             last = min(max(math.ceil((row.start + row.seconds) / whole * _CELLS), first + 1), _CELLS)
             bar = "·" * first + "█" * (last - first) + "·" * (_CELLS - last)
         took = time_words(row.busy) if row.kind else ""
-        lines.append(f"  {bar}  {took:>8}  {'  ' * row.depth}{_cut(row.text, 100)}")
+        said = _cut(row.text, 100)
+        if row.failed:  # why is worth more than with what
+            said = f"{_cut(row.title + row.arguments, 60)} ✗ {row.answer}"
+        lines.append(f"  {bar}  {took:>8}  {'  ' * row.depth}{said}")
     return "\n".join(lines)
 
 
@@ -229,7 +233,10 @@ def waterfall_html(trace: Trace) -> str:
     shown = rows(trace)
     whole = trace.seconds or 1.0
     first, second = headline(trace)
-    height = _TOP + _ROW * (len(shown) + 1) + 6
+    tops = [_TOP + _ROW]
+    for row in shown:
+        tops.append(tops[-1] + _ROW * (1 + len(_error(row))))
+    height = tops[-1] + 6
     bad = trace.error is not None or (trace.status or 0) >= 500
     parts = [
         f'<div class="wl-trace"><div class="head{" bad" if bad else ""}">{escape(first)}</div>'
@@ -240,7 +247,7 @@ def waterfall_html(trace: Trace) -> str:
         _axis(whole, height),
         _own_row(trace, whole),
     ]
-    parts += [_row_svg(row, _TOP + _ROW * (n + 1), whole) for n, row in enumerate(shown)]
+    parts += [_row_svg(row, top, whole) for row, top in zip(shown, tops)]
     parts.append("</svg></div>")
     return "".join(parts)
 
@@ -297,14 +304,17 @@ def _own_row(trace: Trace, whole: float) -> str:
 
 
 def _row_svg(row: Row, y: float, whole: float) -> str:
-    indent = min(row.depth, 8) * _INDENT
-    room = int((_LABEL - 12 - indent) / _MONO)
-    row = _squeezed(row, room)
-    arrow = (" ✗ " if row.failed else " → ") if row.answer else ""
+    indent = _indent(row)
+    error = _error(row)
+    row = _squeezed(replace(row, answer="") if error else row, int((_LABEL - 12 - indent) / _MONO))
     label = (
         f'<text x="{indent}" y="{y + 14:g}"><tspan class="what">{escape(row.title)}</tspan>'
-        f'<tspan class="dim">{escape(row.arguments + arrow)}</tspan>'
-        f'<tspan class="{"wrong" if row.failed else "answer"}">{escape(row.answer)}</tspan></text>'
+        f'<tspan class="dim">{escape(row.arguments + (" → " if row.answer else ""))}</tspan>'
+        f'<tspan class="answer">{escape(row.answer)}</tspan></text>'
+    )
+    label += "".join(
+        f'<text class="wrong" x="{indent + _INDENT}" y="{y + _ROW * n + 14:g}">{escape(line)}</text>'
+        for n, line in enumerate(error, 1)
     )
     if not row.kind:
         return f'<g class="note">{label}</g>'
@@ -313,11 +323,24 @@ def _row_svg(row: Row, y: float, whole: float) -> str:
     colour = "failed" if row.failed else row.kind
     return (
         f"<g><title>{escape(row.tip)}</title>"
-        f'<rect class="row" x="0" y="{y:g}" width="{_WIDTH}" height="{_ROW}"/>{label}'
+        f'<rect class="row" x="0" y="{y:g}" width="{_WIDTH}" '
+        f'height="{_ROW * (1 + len(error))}"/>{label}'
         f'<rect class="bar {colour}" x="{left:.1f}" y="{y + 4:g}" width="{max(right - left, 1.5):.1f}" '
         f'height="12" rx="2"/>'
         f'<text class="took" x="{_WIDTH}" y="{y + 14:g}">{time_words(row.busy)}</text></g>'
     )
+
+
+def _indent(row: Row) -> int:
+    return min(row.depth, 8) * _INDENT
+
+
+def _error(row: Row) -> list[str]:
+    """What went wrong, whole, in lines of its own across the picture: it is what one looks for."""
+    if not (row.failed and row.answer):
+        return []
+    room = int((_WIDTH - _indent(row) - _INDENT) / _MONO)
+    return wrap(f"✗ {row.answer}", room, subsequent_indent="  ")
 
 
 def _squeezed(row: Row, room: int) -> Row:
@@ -334,7 +357,7 @@ def _squeezed(row: Row, room: int) -> Row:
 # is under one class: a style inside an inline picture would otherwise reach the whole notebook.
 _STYLE = """<style>
 .wl-trace{max-width:100%;overflow-x:auto;color:var(--jp-content-font-color1,inherit)}
-.wl-trace svg{max-width:100%;min-width:640px;height:auto;display:block}
+.wl-trace svg{width:100%;max-width:1080px;min-width:640px;height:auto;display:block}
 .wl-trace .head{font-weight:600;overflow-wrap:anywhere}.wl-trace .head.bad{color:#d0463b}
 .wl-trace .times{font-size:12px;opacity:.75;margin:2px 0 6px}
 .wl-trace text{fill:currentColor;font:11px ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace;white-space:pre}

@@ -24,7 +24,7 @@ def test_two_panels_on_one_lab_agree(live: NotebookPage) -> None:
     live.append("_second = lab.panel(); _second")
     first, second = live.panel.nth(0), live.panel.nth(1)
     row = second.locator(".wl-row").first
-    row.get_by_label("Provider").select_option(label="fakeredis, a Redis inside Python")
+    row.get_by_label("Provider").select_option(label="embedded Redis (fakeredis)")
     row.get_by_role("button", name="Swap", exact=True).click()
     for panel in (first, second):
         expect(panel.locator(".wl-now").first).to_contain_text("now on embedded Redis")
@@ -60,7 +60,7 @@ def test_a_page_loaded_again_goes_on_where_the_lab_is(notebook: NotebookPage) ->
     notebook.run(PANEL)
     notebook.panel.wait_for()
     notebook.python("lab.traffic(gopher, '/ricochet', rate=200)")
-    notebook.swap("keyvalue", "fakeredis, a Redis inside Python")
+    notebook.swap("keyvalue", "embedded Redis (fakeredis)")
     expect(notebook.tab("Traffic").locator(".scatterlayer .js-line").first).to_be_visible()
 
     notebook.reload()
@@ -68,7 +68,7 @@ def test_a_page_loaded_again_goes_on_where_the_lab_is(notebook: NotebookPage) ->
     expect(notebook.row("keyvalue").locator(".wl-now")).to_contain_text("now on embedded Redis")
     traffic = notebook.tab("Traffic")
     expect(traffic.locator(".scatterlayer .js-line").first).to_be_visible()
-    expect(traffic.locator(".annotation")).to_contain_text("keyvalue → embedded Redis")
+    expect(traffic.locator(".annotation")).to_have_text("→ embedded Redis")
     traffic.get_by_role("button", name="Stop").click()
     notebook.wait_for("not lab.traffics[-1].running")
     assert notebook.value("lab.traffics[-1].answered") > answered
@@ -90,7 +90,8 @@ def test_a_kernel_restarted_under_traffic_leaves_nothing_behind(notebook: Notebo
     notebook.restart()
     gone, left = psutil.wait_procs(started, timeout=30)
     assert len(gone) == len(started), [process.cmdline() for process in left]
-    expect(notebook.panel.locator(".wl-notice")).to_contain_text("No kernel is behind this panel")
+    expect(notebook.panel.locator(".wl-notice")).to_contain_text("No kernel is behind this panel any more")
+    expect(notebook.panel.locator(".wl-rate").first).to_be_hidden()
 
     notebook.run(LOAD)
     notebook.run(PANEL)

@@ -31,6 +31,25 @@ STICKING_OUT = """panel => {
 }"""
 
 
+# Text of which a part can't be read: of tabs, of what is written on the wires, of names.
+CUT = """panel => [...panel.querySelectorAll(".lm-TabBar-tabLabel, .wl-package, .wl-passes, .wl-passes span, .wl-name")]
+    .filter(one => one.getClientRects().length)
+    .filter(one => {
+        const around = one.closest(".lm-TabBar-tab, .wl-label, .wl-card").getBoundingClientRect();
+        return one.clientWidth < one.scrollWidth || one.getBoundingClientRect().right > around.right + 1;
+    })
+    .map(one => one.outerHTML.slice(0, 200))"""
+
+#: Many calls, some of which fail, as a wire tells of them.
+BUSY = """
+lab.keyvalue.meter.on()
+lab.keyvalue.wrap(wl.Failing, 0.4)
+for _ in range(60):
+    gopher.get("/ricochet")
+lab.keyvalue.unwrap()
+"""
+
+
 def test_everything_that_can_be_used_has_a_name(live: NotebookPage) -> None:
     for title in TABS:
         live.tab(title)
@@ -46,12 +65,69 @@ def test_the_picture_says_in_words_what_it_shows(live: NotebookPage) -> None:
     assert "is wired to memory" in (picture.get_attribute("aria-label") or "")
 
 
+@pytest.mark.parametrize("width", [380, 480])
 @pytest.mark.parametrize("title", TABS)
-def test_nothing_sticks_out_where_it_is_narrow(live: NotebookPage, title: str) -> None:
-    live.narrow(480)
+def test_nothing_sticks_out_where_it_is_narrow(live: NotebookPage, title: str, width: int) -> None:
+    live.narrow(width)
     try:
         live.tab(title)
         expect(live.panel.locator(".wl-narrow")).to_be_visible()
         assert live.panel.evaluate(STICKING_OUT) == []
+        assert live.panel.evaluate(CUT) == []
     finally:
         live.narrow(None)
+
+
+@pytest.mark.parametrize("width", [380, 1360])
+def test_what_a_wire_tells_can_be_read(live: NotebookPage, width: int) -> None:
+    live.narrow(width if width < 1000 else None)
+    try:
+        live.python(BUSY)
+        wire = live.panel.locator(".wl-passes").first
+        expect(wire).to_contain_text("failed")
+        expect(live.panel.locator(".wl-erred")).to_have_count(1)
+        assert live.panel.evaluate(CUT) == []
+        expect(live.panel.locator(".wl-erred")).to_have_count(0)  # they were some seconds ago
+        expect(wire).to_contain_text("failed")
+    finally:
+        live.narrow(None)
+
+
+def test_picture_swaps_and_chart_are_on_one_projected_page(live: NotebookPage) -> None:
+    live.page.set_viewport_size({"width": 1360, "height": 1000})
+    try:
+        live.python("lab.traffic(gopher, '/ricochet', rate=50)")
+        live.swap("keyvalue", "embedded Redis (fakeredis)")
+        live.swap("keyvalue", "start a redis-server")
+        live.swap("blobstore", "files, folder blobs")
+        live.panel.evaluate("panel => panel.scrollIntoView()")
+        expect(live.panel.locator(".wl-app")).to_be_in_viewport(ratio=1)
+        expect(live.panel.locator(".legend")).to_be_in_viewport(ratio=1)
+    finally:
+        live.python("lab.blobstore.swap('memory://')")
+        live.narrow(None)
+
+
+def test_many_apps_without_links_take_one_line(live: NotebookPage) -> None:
+    live.python("_more = [lab.load(name) for name in ('hello', 'hello-rust', 'tiny')]")
+    try:
+        line = live.panel.locator(".wl-loose")
+        expect(line).to_contain_text("hello-rust")
+        assert line.evaluate("line => line.getBoundingClientRect().height") < 60
+        assert live.panel.evaluate(CUT) == []
+    finally:
+        live.python("for _app in _more: lab.unload(_app)")
+    expect(line).to_have_count(0)
+
+
+def test_long_lines_break_between_words_and_dropdowns_have_arrows_in_the_dark(live: NotebookPage) -> None:
+    request = live.tab("Request")
+    request.get_by_role("button", name="curl").click()
+    assert request.locator("pre.wl-bytes").first.evaluate("pre => getComputedStyle(pre).wordBreak") == "normal"
+    try:
+        live.page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+        live.page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+        arrow = live.panel.locator("select").first.evaluate("one => getComputedStyle(one).backgroundImage")
+        assert "%23ddd" in arrow
+    finally:
+        live.page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from .page import NotebookPage
 
-EMBEDDED = "fakeredis, a Redis inside Python"
+EMBEDDED = "embedded Redis (fakeredis)"
 
 
 def test_swaps_under_traffic_are_marked_in_the_chart_and_lose_no_visit(live: NotebookPage) -> None:
@@ -25,8 +25,8 @@ def test_swaps_under_traffic_are_marked_in_the_chart_and_lose_no_visit(live: Not
     live.wait_for(f"lab.traffics[-1].answered > {after_second} + 50")
 
     marks = traffic.locator(".annotation-text")
-    expect(marks.filter(has_text="embedded Redis").last).to_be_visible()
-    expect(marks.filter(has_text="Redis at 127.0.0.1").last).to_be_visible()
+    expect(marks.filter(has_text="→ embedded Redis").last).to_be_visible()
+    expect(marks.filter(has_text="→ Redis").last).to_be_visible()
     expect(traffic.locator(".scatterlayer .js-line").first).to_be_visible()
     history = live.panel.get_by_role("log").locator("li")
     expect(history.nth(0)).to_contain_text(re.compile(r"embedded Redis.* → Redis at .* keys, .* moved"))
@@ -105,7 +105,8 @@ def test_a_secret_in_a_url_is_neither_in_the_page_nor_in_the_saved_notebook(live
     row.get_by_label("URL").fill("")
     row.get_by_label("URL").press_sequentially(f"redis://:{secret}@127.0.0.1:{port}")
     row.get_by_role("button", name="Swap", exact=True).click()
-    expect(row.locator(".wl-done")).to_contain_text(f"Redis at 127.0.0.1:{port}")
+    expect(row.locator(".wl-done")).to_contain_text("swapped: ")
+    expect(row.locator(".wl-now")).to_contain_text(f"now on Redis at 127.0.0.1:{port}")
     row.get_by_role("button", name=re.compile("copy as code")).click()
     expect(row.get_by_label("the code")).to_have_value(re.compile(r"lab\.keyvalue\.swap\('redis://"))
 
@@ -122,7 +123,7 @@ def test_a_secret_in_a_url_is_neither_in_the_page_nor_in_the_saved_notebook(live
 def test_the_keyboard_alone_swaps(live: NotebookPage) -> None:
     row = live.row("keyvalue")
     provider = row.get_by_label("Provider")
-    provider.select_option(label="memory, new and empty")
+    provider.select_option(label="memory, a new one")
     live.panel.get_by_role("tab", name="Traffic").focus()
     for _ in range(40):  # backwards, from the tabs to the first row
         if provider.evaluate("field => field === document.activeElement"):
@@ -130,7 +131,7 @@ def test_the_keyboard_alone_swaps(live: NotebookPage) -> None:
         live.page.keyboard.press("Shift+Tab")
     else:
         raise AssertionError("the dropdown is not reached by Tab")
-    live.page.keyboard.type("fakeredis")
+    live.page.keyboard.type("embedded")
     expect(provider).to_have_value(EMBEDDED)
     swap = row.get_by_role("button", name="Swap", exact=True)
     for _ in range(5):
@@ -141,4 +142,33 @@ def test_the_keyboard_alone_swaps(live: NotebookPage) -> None:
         raise AssertionError("Swap is not reached by Tab")
     live.page.keyboard.press("Enter")
     expect(row.locator(".wl-now")).to_contain_text("now on embedded Redis")
+    expect(row.locator(".wl-done")).to_be_visible()
+    expect(swap).to_be_focused()
+    expect(swap).to_have_attribute("aria-disabled", "true")  # the store is on it now
     assert live.value("lab.keyvalue.history[-1].moved is not None")
+
+
+#: A swap from a cell that goes on until `_go` is set.
+SLOW = """
+import threading
+_go = threading.Event()
+_swap = threading.Thread(target=lambda: lab.keyvalue.swap("memory://", migrate=True, progress=lambda _: _go.wait(60)))
+_swap.start()
+"""
+
+
+def test_the_focus_stays_in_the_row_while_it_is_swapped(live: NotebookPage) -> None:
+    row = live.row("keyvalue")
+    row.get_by_label("Provider").select_option(label=EMBEDDED)
+    swap, cancel = (row.get_by_role("button", name=name, exact=True) for name in ("Swap", "Cancel"))
+    expect(swap).to_have_attribute("aria-disabled", "false")
+    swap.focus()
+    live.python(SLOW)
+    expect(cancel).to_be_visible()
+    expect(swap).to_have_attribute("aria-disabled", "true")
+    expect(swap).to_be_focused()
+    live.page.keyboard.press("Tab")
+    expect(cancel).to_be_focused()
+    live.python("_go.set(); _swap.join()")
+    expect(cancel).to_be_hidden()
+    expect(swap).to_be_focused()

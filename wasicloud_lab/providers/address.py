@@ -59,7 +59,7 @@ class Address:
     def parse(cls, text: str) -> Address:
         """
         Raises:
-            ProviderError: it is not a URL, its port is no number, or an option is there twice.
+            ProviderError: it is not a URL, its port is none, or an option is there twice.
         """
         if not isinstance(text, str) or "://" not in text:
             raise ProviderError(
@@ -70,6 +70,7 @@ class Address:
             raise ProviderError("this provider's URL has a # in it, where a URL ends; write it as %23")
         try:
             parts = urlsplit(text)
+            _check_port(parts.netloc, text)
             port = parts.port
             pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
         except ValueError:
@@ -109,6 +110,17 @@ class Address:
 
     def __str__(self) -> str:
         return masked(self.text)
+
+
+def _check_port(place: str, text: str) -> None:
+    """
+    Raises:
+        ProviderError: the port is a number that no port has.
+    """
+    port = place.rpartition(":")[2]
+    # Where an @ or a / is not percent-encoded, the number may be half a password: then it is masked in the text too.
+    if re.fullmatch("[0-9]+", port) and int(port[:9]) > 65_535 and f":{port}" in masked(text):
+        raise ProviderError(f"port {port[:20]} of {masked(text)!r} is out of range (0 to 65535)")
 
 
 def seconds(address: Address, text: str | None, what: str = "timeout") -> float:

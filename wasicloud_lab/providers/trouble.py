@@ -247,7 +247,7 @@ class Switched(Wrapper[Provider]):
 
     def _check(self) -> None:
         if self.down:
-            raise Unavailable(f"{self.inner.summary()} is switched off (down=True)")
+            raise Unavailable(f"{self.inner.summary()} is switched off")
 
     def _error(self) -> Unavailable:
         rate = _percent(self._failure_rate)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..choices import Choice, Choices
 from ..errors import LabError
+from ..history import seconds_text
 from ..kinds import HANDLERS
 from ..providers.address import masked
 
 if TYPE_CHECKING:
     from ..app import App
+    from ..history import Swap
     from ..lab import Lab
     from ..links import Link
 
@@ -62,11 +64,13 @@ class Outcome:
 
     Attributes:
         done: whether the link was swapped.
-        words: what happened, or why not.
+        words: what happened, or why not; in short, for the history has the rest.
+        latest: the last entry of the link's history by then.
     """
 
     done: bool
     words: str
+    latest: Swap | None
 
 
 class Job:
@@ -180,12 +184,13 @@ class Board:
         return self._jobs.get(link)
 
     def outcome(self, link: Link) -> Outcome | None:
-        """How the last one has ended; None while one is under way, or when there was none."""
-        return self._outcomes.get(link)
+        """How the last one has ended; None while one is under way, when there was none, or a cell has swapped since."""
+        outcome = self._outcomes.get(link)
+        return outcome if outcome is not None and outcome.latest is _latest(link) else None
 
     def objected(self, link: Link, words: str) -> None:
         """A swap can't even be tried."""
-        self._outcomes[link] = Outcome(False, words)
+        self._outcomes[link] = Outcome(False, words, _latest(link))
 
     def forget(self, link: Link) -> None:
         """The last outcome is of no interest any more."""
@@ -208,7 +213,7 @@ class Board:
         try:
             outcome = self._swapped(job, link, choice, migrate)
         except Exception as error:
-            outcome = Outcome(False, said(error))
+            outcome = Outcome(False, said(error), _latest(link))
         self._outcomes[link] = outcome
         with self._lock:
             self._jobs.pop(link, None)
@@ -218,12 +223,24 @@ class Board:
         lab = self._lab()
         target: Any = choice.target(lab) if lab is not None else None
         if job.cancelled or lab is None:
-            return Outcome(False, f"{link.name} stays on {link.summary()}: the swap was cancelled")
+            words = f"{link.name} stays on {link.summary()}: the swap was cancelled"
+            return Outcome(False, words, _latest(link))
         job.step = "asking the new provider for a sign of life …"
         done = link.swap(target, migrate=migrate)
         if choice.url is not None:
             self.choices.remember(link.kind.name, choice.url)
-        return Outcome(True, str(done))
+        return Outcome(True, _in_short(done), done)
+
+
+def _latest(link: Link) -> Swap | None:
+    return link.history[-1] if link.history else None
+
+
+def _in_short(swap: Swap) -> str:
+    if swap.moved is None:
+        return f"swapped in {seconds_text(swap.seconds)}"
+    moved, waited = (str(each).partition(", ")[0] for each in (swap.moved, swap.waits))
+    return f"swapped: {moved} moved, {waited}"
 
 
 def said(error: BaseException) -> str:

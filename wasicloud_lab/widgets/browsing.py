@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import ipywidgets as W
 
 from .. import stores
-from ..errors import Denied, ProviderError, Unavailable
-from ..listing import Pages, Place
+from ..errors import Denied, NotFound, ProviderError, Unavailable
+from ..listing import START, Pages, Place
 from ..preview import HEX, JSON, PICTURE, TEXT, visible_name
-from .parts import Drawing, Worker, button, field, html, note, offer, show, store_links, words
+from .parts import Drawing, Worker, button, field, html, note, show, words
 from .viewer import Viewer
 
 if TYPE_CHECKING:
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-#: Labels that stand one under the other; the longest is "Container".
-_LABELS = "66px"
+#: Labels that stand one under the other; the longest is "Go to object".
+_LABELS = "80px"
+
+#: A page of names, where the next one begins, and why the store can't list them.
+Listed = tuple[list[str], Place | None, str]
 
 
 class Browsing:
@@ -48,7 +51,10 @@ class Browsing:
         self._group: str | None = None
         self._name: str | None = None
         self._found: stores.Found | None = None
-        self._unseen = ""
+        self._unseen: tuple[str, str] | None = None
+        self._behind = False
+        self._said = "info"
+        self._lost = False
         self.link = field(W.Dropdown, "Store", options=[], label_width=_LABELS, tooltip="Whose data is shown")
         self._where = html()
         self.group = field(
@@ -66,6 +72,10 @@ class Browsing:
             tooltip="Choose one to see its value",
         )  # fmt: skip
         self.names.add_class("wl-names")
+        self.sought = field(
+            W.Text, "Go to key", label_width=_LABELS, continuous_update=False, placeholder="its whole name",
+            tooltip="Shows one that is not on this page", layout={"flex": "0 0 auto"},
+        )  # fmt: skip
         self.back = button("Previous", "The page before", lambda: self._turn_names(False), icon="chevron-left")
         self.on = button("Next", "The next page", lambda: self._turn_names(True), icon="chevron-right")
         self._page = html()
@@ -73,30 +83,16 @@ class Browsing:
         self.viewer = Viewer(self._drawing, TEXT, JSON, HEX, PICTURE)
         self._status = html()
         show(self.other, False)
+        show(self.sought, False)
         for widget, chosen in (
             (self.link, self._link_chosen), (self.group, self._group_chosen), (self.names, self._name_chosen),
-            (self.other, self._other_chosen),
+            (self.other, self._other_chosen), (self.sought, self._sought_chosen),
         ):  # fmt: skip
             widget.observe(chosen, "value")
 
     def refresh(self) -> None:
-        """Notices new links and swapped providers; reads from the store only when there is something new."""
-        links = store_links(self._lab)
-        with self._drawing:
-            offer(self.link, [(link.name, link) for link in links])
-            link = self.link.value
-            if link is None:
-                return
-            now = stores.identity(link.provider)
-            if link is not self._link or not stores.same_store(now, self._identity):
-                swapped = link is self._link
-                group, name = (self._group, self._name) if swapped else (None, None)
-                self._link, self._identity = link, now
-                self._worker.abandon()  # what was asked of the old one may hang
-                self._forget()
-                self._group_pages, self._name_pages = Pages(), Pages()
-                self._load_groups("The provider was swapped; this is the new one." if swapped else "", group, name)
-            self._set(self._where, f'<span class="wl-dim">{escape(link.summary())}</span>')
+        """What the panel calls again and again while the section is in front."""
+        raise NotImplementedError
 
     def reload(self) -> None:
         """Reads again what is shown."""
@@ -135,6 +131,7 @@ class Browsing:
                 with self._drawing:
                     if current():
                         self._say(words(error), "error")
+                        self._lost = True
                 return
             with self._drawing:
                 if current():
@@ -153,26 +150,12 @@ class Browsing:
             wanted, name: what to show, if it is there; else the first.
             unlisted: the group is shown also when it is not on this page: its last key may have gone.
         """
-        pages, blobs = self._group_pages, self._blobs
+        place, blobs = self._group_pages.here, self._blobs
+        self._behind = False
 
-        def ask(provider: Any) -> tuple[list[str], Place | None, str]:
-            try:
-                return (*stores.groups(provider, pages.here), "")
-            except (Denied, Unavailable):
-                raise
-            except ProviderError as error:  # one that can't list; its groups can be looked at by their names
-                return [], None, f"{error}. Write the name of one into Go to."
-
-        def done(answer: tuple[list[str], Place | None, str]) -> None:
-            found, pages.next, problem = answer
-            if unlisted and wanted is not None and wanted not in found:
-                found = [wanted, *found]
-            self.group.options = [(label(name), name) for name in found]
-            self.group.description = "Container" if blobs else "Bucket"
-            for each in (self.group_back, self.group_on):
-                show(each, pages.several)
-            show(self.other, pages.several or bool(problem))
-            self.group_back.disabled, self.group_on.disabled = not pages.before, pages.next is None
+        def done(answer: Listed) -> None:
+            found = self._show_groups(answer, wanted if unlisted else None)
+            problem = answer[2]
             if not found:
                 self._forget()
                 self._group = None
@@ -186,21 +169,24 @@ class Browsing:
             self._group = chosen
             self._load_names(said, name)
 
-        self._ask(f"Reading the {'containers' if blobs else 'buckets'} …", ask, done)
+        doing = f"Reading the {'containers' if blobs else 'buckets'} …"
+        self._ask(doing, lambda provider: list_groups(provider, place), done)
 
     def _load_names(self, said: str = "", wanted: str | None = None) -> None:
-        group, pages = self._group, self._name_pages
+        group, place = self._group, self._name_pages.here
         if group is None:
             return
 
-        def done(answer: tuple[list[str], Place | None]) -> None:
-            found, pages.next = answer
-            self.names.options = [(label(name), name) for name in found]
-            self.names.description = "Objects" if self._blobs else "Keys"
-            show(self.back, pages.several)
-            show(self.on, pages.several)
-            self.back.disabled, self.on.disabled = not pages.before, pages.next is None
-            self._set(self._page, f'<span class="wl-dim">page {pages.number}</span>' if pages.several else "")
+        def ask(provider: Any) -> Listed:
+            found, following = stores.names(provider, group, place)
+            alone = wanted is None or wanted in found or (place == START and following is None)
+            if not alone and wanted is not None and stores.exists(provider, group, wanted):
+                found = [wanted, *found]  # it is on another page
+            return found, following, ""
+
+        def done(answer: Listed) -> None:
+            found = answer[0]
+            self._show_names(found, answer[1])
             if not found:
                 self._forget_value()
                 self._end(f"{said} There is nothing in {label(group)}.".strip())
@@ -208,7 +194,7 @@ class Browsing:
             self.names.value = self._name = wanted if wanted in found else found[0]
             self._load_value(said)
 
-        self._ask("Reading the names …", lambda provider: stores.names(provider, group, pages.here), done)
+        self._ask("Reading the names …", ask, done)
 
     def _load_value(self, said: str = "") -> None:
         group, name = self._group, self._name
@@ -220,12 +206,27 @@ class Browsing:
             if found is None:
                 self._end(f"{label(name)} is not there any more.")
                 return
-            self._found = found
-            self.viewer.show(found.data, size=found.size)
-            self._mode("look")
+            self._show_value(found)
             self._end(said, "good")
 
         self._ask("Reading …", lambda provider: stores.read(provider, group, name), done)
+
+    def _look_up(self, group: str, name: str) -> None:
+        """Shows a value by its name, which need not be on this page; what is shown stays if there is none."""
+
+        def done(found: stores.Found | None) -> None:
+            if found is None:
+                self._say(f"There is no {'object' if self._blobs else 'key'} {label(name)} in {label(group)}.", "error")
+                return
+            listed = [each for _, each in self.names.options]
+            if name not in listed:
+                self.names.options = choices([name, *listed])
+            self.names.value, self.sought.value = name, ""
+            self._forget_value(name)
+            self._show_value(found)
+            self._end()
+
+        self._ask("Reading …", lambda provider: read_if_there(provider, group, name), done)
 
     # --- choosing ----------------------------------------------------------------------------------
 
@@ -251,7 +252,7 @@ class Browsing:
             self._group = change["new"]
             self._name_pages = Pages()
             if self._group not in [value for _, value in self.group.options]:
-                self.group.options = [(label(self._group), self._group), *self.group.options]
+                self.group.options = [*choices([self._group]), *self.group.options]
             self.group.value = self._group
             self._load_names()
 
@@ -261,6 +262,11 @@ class Browsing:
         with self._drawing:
             self._name = change["new"]
             self._load_value()
+
+    def _sought_chosen(self, change: Any) -> None:
+        if not self._drawing.mine and change["new"] and self._group is not None:
+            with self._drawing:
+                self._look_up(self._group, change["new"])
 
     def _turn_groups(self, on: bool) -> None:
         with self._drawing:
@@ -279,12 +285,51 @@ class Browsing:
         """What the right side is for: "look", and what else there is in `DataSection`."""
         raise NotImplementedError
 
-    def _forget(self) -> None:
-        """Nothing that is shown is of the store that is asked now."""
+    def _show_groups(self, listed: Listed, also: str | None = None) -> list[str]:
+        """Shows a page of groups, with one that may be missing there; answers them."""
+        pages = self._group_pages
+        found, pages.next, problem = listed
+        if also is not None and also not in found:
+            found = [also, *found]
+        self._offer(self.group, found)
+        self.group.description = "Container" if self._blobs else "Bucket"
+        for each in (self.group_back, self.group_on):
+            show(each, pages.several)
+        show(self.other, pages.several or bool(problem))
+        self.group_back.disabled, self.group_on.disabled = not pages.before, pages.next is None
+        return found
+
+    def _show_names(self, found: list[str], following: Place | None) -> None:
+        pages, blobs = self._name_pages, self._blobs
+        pages.next = following
+        self._offer(self.names, found)
+        self.names.description = "Objects" if blobs else "Keys"
+        self.sought.description = "Go to object" if blobs else "Go to key"
+        for each in (self.back, self.on, self.sought):
+            show(each, pages.several)
+        self.back.disabled, self.on.disabled = not pages.before, pages.next is None
+        self._set(self._page, f'<span class="wl-dim">page {pages.number}</span>' if pages.several else "")
+
+    def _show_value(self, found: stores.Found) -> None:
+        self._found = found
+        self.viewer.show(found.data, size=found.size)
+        self._mode("look")
+
+    @staticmethod
+    def _offer(widget: Any, found: list[str]) -> None:
+        """Gives a list its names, unless it has them: a person may be half way down in it."""
+        if [name for _, name in widget.options] != found:
+            widget.options = choices(found)
+
+    def _forget_names(self) -> None:
         self.names.options = []
         self._set(self._page, "")
-        show(self.back, False)
-        show(self.on, False)
+        for each in (self.back, self.on, self.sought):
+            show(each, False)
+
+    def _forget(self) -> None:
+        """Nothing that is shown is of the store that is asked now."""
+        self._forget_names()
         self._forget_value()
 
     def _forget_value(self, name: str | None = None) -> None:
@@ -294,17 +339,60 @@ class Browsing:
         self._mode("look")
 
     def _end(self, text: str = "", kind: str = "info") -> None:
-        """All is read: says so, but for a change that has failed meanwhile, which must not go unseen."""
-        failed, self._unseen = self._unseen, ""
-        self._say(failed or text, "error" if failed else kind)
+        """All is read: says so, but for what was to be said meanwhile, which must not go unseen."""
+        unseen, self._unseen = self._unseen, None
+        self._say(*(unseen or (text, kind)))
+
+    def _tell(self, text: str, kind: str) -> None:
+        """Says something beside what is read; if something is, at its end."""
+        if self._busy:
+            self._unseen = text, kind
+        else:
+            self._say(text, kind)
+
+    @property
+    def _busy(self) -> bool:
+        return self._said == "busy"
 
     def _say(self, text: str, kind: str = "info") -> None:
+        self._said, self._lost = kind, False
         self._set(self._status, note(text, kind))
 
     @staticmethod
     def _set(widget: Any, text: str) -> None:
         if widget.value != text:
             widget.value = text
+
+
+def list_groups(provider: Any, place: Place) -> Listed:
+    """A page of groups; of a store that can't list them none, and what to do.
+
+    Raises:
+        ProviderError: the store does not answer.
+    """
+    try:
+        return (*stores.groups(provider, place), "")
+    except (Denied, Unavailable):
+        raise
+    except ProviderError as error:
+        return [], None, f"{error}. Write the name of one into Go to."
+
+
+def read_if_there(provider: Any, group: str, name: str) -> stores.Found | None:
+    """A value as `stores.read` answers it; None also for an object that is not there.
+
+    Raises:
+        ProviderError: the store does not answer.
+    """
+    try:
+        return stores.read(provider, group, name)
+    except NotFound:
+        return None
+
+
+def choices(found: list[str]) -> list[tuple[str, str]]:
+    """Names for a list: what is shown, and what is meant."""
+    return [(label(name), name) for name in found]
 
 
 def label(name: str) -> str:

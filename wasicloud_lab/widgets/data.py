@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import ipywidgets as W
 
 from .. import stores
 from ..errors import ProviderError, Unavailable
 from ..listing import Pages
 from ..preview import SHOWN_BYTES, data_url, size_text, visible_name
-from .browsing import Browsing, label
+from .browsing import label
 from .editor import Editor
+from .looking import Looking
 from .parts import button, column, html, link_code, row, section, show, words
+from .upload import Destination, File, Stopped, Upload
 
 if TYPE_CHECKING:
     from ..lab import Lab
+    from ..links import Link
 
 _T = TypeVar("_T")
 
 
-class DataSection(Browsing):
+class DataSection(Looking):
     """The data view of the panel.
 
     Attributes:
         view: the widget.
         editor: the form for a value.
+        upload: the button that stores files.
     """
 
     def __init__(self, lab: Lab, panel: Any = None) -> None:
@@ -44,10 +46,7 @@ class DataSection(Browsing):
 
     def _build(self) -> None:
         self.add = button("Add", "Add a key or an object", self._open_new, icon="plus")
-        self.upload = W.FileUpload(
-            multiple=True, description="Upload", layout=W.Layout(width="auto", flex="0 0 auto"),
-            tooltip=f"Store files of up to {size_text(stores.CARRIED_BYTES)}, each as an object of its name",
-        )  # fmt: skip
+        self.upload = Upload(self._aim)
         self.change = button("Change", "Change this value", self._open_change, icon="pencil")
         self.remove = button("Delete", "Delete this; you are asked once more", self._ask_delete, icon="trash")
         self.download = button("Download", "Make a link that saves the bytes", self._download, icon="download")
@@ -56,12 +55,12 @@ class DataSection(Browsing):
         self.really = button("Delete", "Yes, delete it", self._delete, icon="trash", style="danger")
         self.keep = button("Keep", "No, leave it as it is", lambda: self._mode("look"))
         self._confirm = row(self._question, self.really, self.keep)
-        self.editor = Editor(self._drawing, self._save, lambda: self._mode("look"))
+        self.editor = Editor(self._drawing, self._save, self._left)
         self._value = column(
             self._title, self.viewer.view, row(self.change, self.remove, self.download, self._saved), self._confirm
         )
         listing = column(
-            self.names, row(self.back, self.on, self._page), row(self.add, self.upload),
+            self.names, row(self.back, self.on, self._page), self.sought, row(self.add, self.upload),
             flex="1 1 210px", width="auto",
         )  # fmt: skip
         shown = column(self._value, self.editor.view, flex="3 1 300px", width="auto")
@@ -73,7 +72,6 @@ class DataSection(Browsing):
             self._status,
             body,
         )
-        self.upload.observe(self._uploaded, "value")
         self._mode("look")
 
     # --- what the panel calls ----------------------------------------------------------------------
@@ -96,6 +94,11 @@ class DataSection(Browsing):
         if self._name is not None and self._confirm.layout.display != "none":
             return stores.delete_code(said, blobs, self._group, self._name)
         return stores.read_code(said, blobs, self._group, self._name)
+
+    def close(self) -> None:
+        """Ends the threads, and what is being uploaded."""
+        self.upload.stop()
+        super().close()
 
     # --- changing ----------------------------------------------------------------------------------
 
@@ -126,14 +129,22 @@ class DataSection(Browsing):
 
     def _save(self, group: str, name: str, data: bytes) -> None:
         seen, force = self.editor.seen, self._warned == (group, name)
+        behind = self._behind
 
         def done(_: None) -> None:
+            self._behind = False
             self.editor.close()
             self._after(group, name, f"Stored {label(name)}, {size_text(len(data))}.")
 
         def store(provider: Any) -> None:
             try:
-                stores.write(provider, group, name, data, seen=seen, force=force)
+                try:
+                    stores.write(provider, group, name, data, seen=seen, force=force)
+                except stores.Changed:
+                    if not behind:
+                        raise
+                    # What was seen was in another store; here it is enough that nothing is lost.
+                    stores.write(provider, group, name, data, seen=None)
             except stores.Changed:
                 self._warned = (group, name)
                 raise
@@ -158,24 +169,44 @@ class DataSection(Browsing):
             lambda _: self._after(group, None, f"Deleted {label(name)}."),
         )
 
-    def _uploaded(self, change: Any) -> None:
-        if self._drawing.mine or not change["new"]:
-            return
-        files = [(file["name"], bytes(file["content"])) for file in change["new"]]
+    def _aim(self) -> Destination | None:
+        """Files are chosen: they go to the container that is shown now."""
+        link, asked, turn = self._link, self._identity, self._turn
+        if link is None or not self._blobs:
+            return None
         group = self._group if self._group is not None else "default"
         with self._drawing:
-            self.upload.value = ()  # not kept in the widget's state, nor in a saved notebook
+            if not self._busy:
+                self._say("")  # what was said is of something before
 
-        def send(provider: Any) -> int:
-            for name, data in files:
-                stores.write(provider, group, name, data, seen=None, force=True)
-            return sum(len(data) for _, data in files)
+        def check(files: Sequence[File]) -> None:
+            self._check(link, asked)
+            stores.check_sizes(link.provider, files)
 
-        def done(size: int) -> None:
-            what = files[0][0] if len(files) == 1 else f"{len(files)} files"
-            self._after(group, files[0][0], f"Uploaded {what}, {size_text(size)}.")
+        def write(name: str, pieces: Iterator[bytes]) -> None:
+            def checked() -> Iterator[bytes]:
+                for piece in pieces:
+                    self._check(link, asked)
+                    yield piece
+                self._check(link, asked)
 
-        self._do("Uploading …", send, done)
+            self._check(link, asked)
+            stores.write_pieces(link.provider, group, name, checked())
+
+        def ended(stored: Sequence[File], failed: tuple[str, Exception] | None) -> None:
+            with self._drawing:
+                text, kind = _uploaded(stored, failed)
+                if not stored or link is not self._link or self._held or self._group not in (None, group):
+                    self._tell(text, kind)
+                    return
+                if failed:
+                    self._unseen = text, kind
+                if turn == self._turn:
+                    self._after(group, stored[0][0], text)
+                else:  # somebody has looked at something else meanwhile, and goes on
+                    self._load_groups(text, self._group, self._name, unlisted=True)
+
+        return Destination(check, write, ended)
 
     def _download(self) -> None:
         group, name = self._group, self._name
@@ -207,14 +238,12 @@ class DataSection(Browsing):
         def work() -> None:
             answer: _T
             try:
-                if not stores.same_store(stores.identity(link.provider), asked):
-                    raise Unavailable("the provider was swapped in the meantime, so nothing was changed; try again")
-                if link.moved is not None:
-                    raise Unavailable("the data is being moved at this moment, so nothing was changed; try again soon")
+                self._check(link, asked)
                 answer = job(link.provider)
             except Exception as error:
                 with self._drawing:
-                    self._unseen = "" if turn == self._turn else words(error)  # the reading that goes on tells it
+                    # The reading that goes on tells it.
+                    self._unseen = None if turn == self._turn else (words(error), "error")
                     self._say(words(error), "error")
                 return
             with self._drawing:
@@ -225,6 +254,14 @@ class DataSection(Browsing):
             self._say(doing, "busy")
         self._worker.start(work)
 
+    @staticmethod
+    def _check(link: Link, asked: list[Any]) -> None:
+        """Raises unless the store behind a link may be changed, and is the one that was meant."""
+        if not stores.same_store(stores.identity(link.provider), asked):
+            raise Unavailable("the provider was swapped in the meantime, so nothing was changed; try again")
+        if link.moved is not None:
+            raise Unavailable("the data is being moved at this moment, so nothing was changed; try again soon")
+
     def _after(self, group: str, name: str | None, said: str) -> None:
         """Shows the store as it is after a change."""
         self._mode("look")
@@ -233,6 +270,27 @@ class DataSection(Browsing):
         if name is not None and name not in [value for _, value in self.names.options]:
             self._name_pages = Pages()
         self._load_groups(said, group, name, unlisted=True)
+
+    # --- a swap, or another change, while somebody is at it ----------------------------------------
+
+    @property
+    def _writing(self) -> bool:
+        return self.editor.is_open
+
+    @property
+    def _held(self) -> bool:
+        return self._writing or self._confirm.layout.display != "none"
+
+    def _other_store(self, link: Link, identity: list[Any]) -> None:
+        self._warned = None
+        super()._other_store(link, identity)
+
+    def _left(self) -> None:
+        """The form was left; if the provider was swapped meanwhile, the new one's data has not been shown yet."""
+        with self._drawing:
+            self._mode("look")
+            if self._behind:
+                self._load_groups("The provider was swapped; this is the new one.", self._group, self._name)
 
     # --- drawing -----------------------------------------------------------------------------------
 
@@ -252,3 +310,15 @@ class DataSection(Browsing):
     def _forget_value(self, name: str | None = None) -> None:
         self._set(self._saved, "")
         super()._forget_value(name)
+
+
+def _uploaded(stored: Sequence[File], failed: tuple[str, Exception] | None) -> tuple[str, str]:
+    """What to say of an upload, and of which kind it is."""
+    what = label(stored[0][0]) if len(stored) == 1 else f"{len(stored)} files"
+    said = f"Uploaded {what}, {size_text(sum(size for _, size in stored))}." if stored else ""
+    if failed is None:
+        return said, "good"
+    name, error = failed
+    why = words(error).rstrip(".")
+    said += f" {label(name)} was not uploaded: {why}." if name else f"Nothing was uploaded: {why}."
+    return said.strip(), "info" if isinstance(error, Stopped) else "error"

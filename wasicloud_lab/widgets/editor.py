@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as W
 
 from ..errors import ProviderError
-from ..preview import editable_text, from_hex, to_hex
+from ..preview import editable_text, from_hex, to_hex, visible_name
 from .parts import Drawing, button, column, field, html, note, row, show
 
 
@@ -38,6 +38,7 @@ class Editor:
         )  # fmt: skip
         self.value = field(W.Textarea, "Value", rows=8, layout={"flex": "1 1 auto"})
         self.form.observe(self._form_chosen, "value")
+        self._meant: dict[str, str] = {}
         self._problem = html()
         self.save = button("Save", "Store this value", self._pressed, icon="check", style="primary")
         self.cancel = button("Cancel", "Leave the form without a change", self.close)
@@ -56,13 +57,28 @@ class Editor:
         with self._drawing:
             self.seen = data
             self.group.description, self.name.description = ("Container", "Object") if blobs else ("Bucket", "Key")
-            self.group.value, self.name.value = group, name
-            self.group.disabled = self.name.disabled = data is not None
+            signs = self._name_in(self.group, group, fixed=data is not None)
+            if self._name_in(self.name, name, fixed=data is not None) or signs:
+                notes = ["The name has characters that a field can't show; signs stand for them, and they are kept."]
+            else:
+                notes = []
             text = editable_text(data or b"")
             self.form.value = "hex" if text is None else "text"
             self.value.value = to_hex(data or b"") if text is None else text
-            self._problem.value = note("These bytes are no text, so they are written as hex.") if text is None else ""
+            notes += ["These bytes are no text, so they are written as hex."] if text is None else []
+            self._problem.value = note(" ".join(notes))
             show(self.view, True)
+
+    def _name_in(self, where: Any, name: str, *, fixed: bool) -> bool:
+        """Puts a name into its field; one that the field would change is shown by signs, and can't be written in.
+
+        Returns:
+            whether it is shown by signs.
+        """
+        shown = visible_name(name) if name or fixed else ""
+        where.value, where.disabled = shown, fixed or shown != name
+        self._meant[where.description] = name
+        return shown != name
 
     def close(self) -> None:
         """Closes the form; what was typed is forgotten."""
@@ -79,15 +95,18 @@ class Editor:
             ProviderError: the hex is none, or the text can't be UTF-8.
         """
         typed = self.value.value
+        group, key = (
+            self._meant[each.description] if each.disabled else each.value for each in (self.group, self.name)
+        )
         try:
             data = from_hex(typed) if self.form.value == "hex" else typed.encode()
-            for name in (self.group.value, self.name.value):
+            for name in (group, key):
                 name.encode()
         except UnicodeEncodeError:
             raise ProviderError("there is half a character in the text, which UTF-8 can't say") from None
         except ValueError as error:
             raise ProviderError(str(error)) from None
-        return self.group.value, self.name.value, data
+        return group, key, data
 
     def _pressed(self) -> None:
         try:

@@ -19,6 +19,7 @@ from . import shells
 from .board import Board, board_of, wires_of
 from .copy import CopyCode
 from .url import UrlField
+from .wiring import short
 
 if TYPE_CHECKING:
     from ..lab import Lab
@@ -43,6 +44,7 @@ class LinksSection:
         self.rows: dict[Link, LinkRow] = {}
         self._shown: tuple[int, Swap | None] = (-1, None)
         self._list = ipywidgets.VBox()
+        self._list.add_class("wl-rows")
         self._history = ipywidgets.HTML()
         self._history.add_class("wl-history")
         self.view = ipywidgets.VBox([self._list, self._history])
@@ -117,6 +119,8 @@ class LinkRow:
             description="Swap", button_style="primary", tooltip=f"Swaps the provider of {link.name}"
         )
         self.cancel = ipywidgets.Button(description="Cancel", tooltip=f"Ends the swap of {link.name} that is under way")
+        self.swap.add_class("wl-swap")
+        self.cancel.add_class("wl-cancel")
         self.copy = CopyCode(self.code, f"swap {link.name}")
         self.url = UrlField(_hint(link), self._typed, self._clicked)
         if link.kind is HANDLERS:
@@ -125,7 +129,7 @@ class LinkRow:
         self._controls.add_class("wl-controls")
         for button in (self.swap, self.cancel):
             button.layout.width = "92px"
-        self.view = ipywidgets.VBox([self._now, self._controls, self.says])
+        self.view = ipywidgets.VBox([self._now, self.says, self._controls])
         self.view.add_class("wl-row")
         self.provider.observe(self._chosen, "value")
         self.swap.on_click(lambda _: self._clicked())
@@ -142,20 +146,45 @@ class LinkRow:
         link = self._link
         self._now.value = (
             f"<b>{escape(link.name)}</b> · {escape(link.kind.slot)} of {escape(', '.join(apps))} · "
-            f"now on <b>{escape(link.summary())}</b>"
+            f"now on {_provider(link.summary())}"
         )
         job = self._board.job(link)
         moved = link.moved
-        busy = job is not None or moved is not None
+        busy = self._busy()
         if not busy:  # what is being swapped to stays in sight
             self._offer(self._options())
-        for widget in (self.swap, self.provider, self.move):  # the URL's field would lose the focus
-            if widget.disabled != busy:
-                widget.disabled = busy
+        self._dim(busy)
         _show(self.cancel, busy)
         if job is not None and job.cancelled:
             job.cancel()
         self.says.value = self._words(job, moved)
+
+    def _dim(self, busy: bool) -> None:
+        """Dims Swap where it does nothing; `wiring.js` says so to screen readers. Disabled it would lose the focus."""
+        if busy:
+            tooltip = f"{self._link.name} is being swapped"
+        elif self._already():
+            tooltip = self._already_words()
+        else:
+            tooltip = f"Swaps the provider of {self._link.name}"
+        if self.swap.tooltip != tooltip:
+            self.swap.tooltip = tooltip
+        off = busy or self._already()
+        if off != ("wl-off" in self.swap._dom_classes):
+            (self.swap.add_class if off else self.swap.remove_class)("wl-off")
+
+    def _already(self) -> bool:
+        """Whether what is chosen is what is plugged in."""
+        choice, link = self._choice(), self._link
+        if choice is None:
+            return False
+        if choice.app is not None:
+            return self._lab.apps.get(choice.app) is link.provider
+        # Each memory is a new one. A URL with a secret is never the same: the link tells its own without.
+        return choice.url is not None and choice.url != "memory://" and choice.url == link.url
+
+    def _already_words(self) -> str:
+        return f"{self._link.name} is on {short(self._link.summary())[0]} already; choose another provider"
 
     def _offer(self, options: list[tuple[str, Choice]]) -> None:
         if options == list(self.provider.options):
@@ -217,6 +246,9 @@ class LinkRow:
             return Choice("other URL", self.url.url or _hint(self._link))
         return choice
 
+    def _busy(self) -> bool:
+        return self._board.job(self._link) is not None or self._link.moved is not None
+
     def _migrate(self) -> bool:
         return bool(self.move.value) and self._link.kind.copy is not None
 
@@ -224,13 +256,17 @@ class LinkRow:
         if self._offering:
             return
         _show(self.url, self.provider.value == OTHER)
+        self._dim(self._busy())
 
     def _typed(self) -> None:
         self._objection = objection(self._link.kind.name, self.url.url) if self.url.url else None
         self._board.forget(self._link)
+        self._dim(self._busy())
         self.says.value = self._words(None, None)
 
     def _clicked(self) -> None:
+        if self._busy():
+            return
         choice = self._choice()
         if choice is None:
             self._board.objected(self._link, "there is nothing to swap to")
@@ -241,6 +277,10 @@ class LinkRow:
                 self.says.value = _refused(self._objection)
                 return
             self.url.used()
+        if self._already():
+            self._board.objected(self._link, self._already_words())
+            self.says.value = self._words(None, None)
+            return
         self._board.swap(self._link, choice, self._migrate())
 
     def _cancelled(self) -> None:
@@ -270,6 +310,12 @@ def _first(link: Link, options: list[tuple[str, Choice]]) -> int | None:
         return None
     same = [(choice.url or "").partition(":")[0] == (link.url or "").partition(":")[0] for _, choice in options]
     return same.index(False) if False in same else 0
+
+
+def _provider(summary: str) -> str:
+    name, rest = short(summary)
+    more = f'<span class="wl-rest">, {escape(rest)}</span>' if rest else ""
+    return f'<b title="{escape(summary)}">{escape(name)}</b>{more}'
 
 
 def _refused(words: str) -> str:

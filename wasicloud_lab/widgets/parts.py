@@ -223,7 +223,7 @@ animation:wl-turn 1s linear infinite}
 .wl-section .wl-dim,.wl-section .wl-nothing{color:var(--wl-dim)}
 .wl-section .wl-key{font-family:var(--wl-mono);font-weight:600;overflow-wrap:anywhere}
 .wl-section pre.wl-bytes{margin:0;padding:6px 8px;max-height:22em;overflow:auto;white-space:pre-wrap;
-overflow-wrap:anywhere;background:var(--wl-raised);color:var(--wl-text);
+word-break:normal;overflow-wrap:anywhere;background:var(--wl-raised);color:var(--wl-text);
 border:1px solid var(--wl-line);border-radius:3px;font:12px/1.45 var(--wl-mono);tab-size:4}
 .wl-section pre.wl-wide{white-space:pre;overflow-wrap:normal}
 .wl-section pre.wl-copied{user-select:all}

@@ -1,7 +1,8 @@
 // The talk, step by step: the step in front and what it shows as it runs, by what the kernel says.
 //
 // `talk` never changes, `state` says where the replay is, messages bring what a step tells. Which step is looked at,
-// the notes, the size of the type and the full screen belong to this view: a second view of the same output can be the presenter's.
+// the notes, the size of the type and the full screen belong to this view: a second view of the same output can be the
+// presenter's.
 // Part of one module with replay_drawing.js, which draws what is shown, and replay_page.js, the page around the step.
 
 const BEAT = 1000; // ms between two signs that somebody looks

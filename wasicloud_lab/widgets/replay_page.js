@@ -83,6 +83,7 @@ class Page {
   // What scrolls: the step's texts, what it shows, how it ended.
   buildSheet() {
     this.sheet = make("div", "wt-page", this.el);
+    this.sheet.tabIndex = -1; // else a browser lets go of the focus, and so of the keys, when nothing is left to scroll
     this.card = make("article", "wt-lead", this.sheet);
     this.output = make("section", "wt-output", this.sheet);
     this.output.setAttribute("aria-label", "What the step shows");

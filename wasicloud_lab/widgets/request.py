@@ -14,7 +14,8 @@ from ..errors import LabError
 from ..history import seconds_text
 from ..preview import HEX, JSON, PAGE, PICTURE, TEXT
 from ..sending import DEFAULT_URL, METHODS, as_curl, as_python, read_headers
-from .parts import Drawing, Worker, app_code, button, column, field, html, note, offer, row, section, show, words
+from .apps import app_field, offer_apps
+from .parts import Drawing, Worker, app_code, button, column, field, html, note, row, section, show, words
 from .viewer import Viewer
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ class RequestSection:
         self._drawing = Drawing()
         self._worker = Worker("wasicloud-lab request")
         self._turn = 0
+        self._problem = ""  # why the last request was not answered
         self.response: httpx.Response | None = None
-        self.app = field(W.Dropdown, "App", options=[], tooltip="The app that gets the request")
+        self.app = app_field("The app that gets the request")
         self.method = field(W.Dropdown, "Method", wide=False, options=METHODS, tooltip="HTTP method")
         self.path = field(W.Text, "Path", value="/", tooltip="Path and query, as in /ricochet?lang=en")
         self.send = button("Send", "Send this request", self._send, icon="paper-plane", style="primary")
@@ -78,7 +80,7 @@ class RequestSection:
         """Notices apps that came or went, and where they are served."""
         apps = [(name, app) for name, app in list(self._lab.apps.items()) if app.handler is not None]
         with self._drawing:
-            if offer(self.app, apps):
+            if offer_apps(self.app, apps):
                 self._forget()
             self.send.disabled = not apps
             self._draw_curl()
@@ -122,7 +124,9 @@ class RequestSection:
             try:
                 headers = read_headers(self.headers.value)
             except LabError as error:
-                self._status.value = note(str(error), "error")
+                self._problem = str(error)
+                self._status.value = note(self._problem, "error")
+                self._draw_curl()
                 return
             self._turn += 1
             turn, method, path = self._turn, self.method.value, self.path.value
@@ -133,15 +137,17 @@ class RequestSection:
         def work() -> None:
             started = time.perf_counter()
             response: httpx.Response | None = None
-            problem = ""
+            problem = after = ""
             try:
                 response = app.request(method, path, headers=headers, content=body)
             except Exception as error:
-                problem = f"{words(error)}\n(after {seconds_text(time.perf_counter() - started)})"
+                problem, after = words(error), f"\n(after {seconds_text(time.perf_counter() - started)})"
             with self._drawing:
                 if turn != self._turn:
                     return
-                self._status.value = note(problem, "error")
+                self._problem = problem
+                self._status.value = note(problem + after, "error")
+                self._draw_curl()
                 self.response = response
                 if response is not None:
                     self._draw(response)
@@ -185,13 +191,14 @@ class RequestSection:
         try:
             shown = f'<pre class="wl-bytes wl-copied" tabindex="0">{escape(self.curl())}</pre>'
         except LabError as error:
-            shown = note(str(error), "error")
+            shown = "" if str(error) == self._problem else note(str(error), "error")
         if self._curl.value != shown:
             self._curl.value = shown
 
     def _forget(self) -> None:
         """The response of the request before is not this one's."""
         self.response = None
+        self._problem = ""
         self._line.value = self._headers.value = ""
         self.viewer.clear()
         show(self._answer, False)

@@ -24,6 +24,10 @@ CSS = """
   --wl-mono: var(--jp-code-font-family, ui-monospace, monospace);
   color: var(--wl-ink);
 }
+/* the arrow of ipywidgets' dropdowns is black */
+body[data-jp-theme-light="false"] .wl-panel, body.vscode-dark .wl-panel {
+  --jp-widgets-dropdown-arrow: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E\
+%3Cpath d='M5.2 5.9 9 9.7l3.8-3.8 1.2 1.2-4.9 5-5-5z' fill='%23ddd'/%3E%3C/svg%3E"); }
 .wl-panel { padding: 2px; overflow: visible; }
 /* the picture says once that the kernel is gone; not every widget */
 .wl-panel.jupyter-widgets-disconnected::before, .wl-panel .jupyter-widgets-disconnected::before { display: none; }
@@ -31,14 +35,14 @@ CSS = """
 .wl-panel .widget-label { color: var(--wl-ink); }
 
 /* the picture */
-.wl-wiring { position: relative; font: 14px/1.35 var(--wl-sans); border-radius: 10px; padding: 18px;
+.wl-wiring { position: relative; font: 14px/1.35 var(--wl-sans); border-radius: 10px; padding: 12px;
   background: var(--wl-ground); box-sizing: border-box; width: 100%; }
 .wl-wires { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; pointer-events: none; }
 .wl-boxes { position: relative; display: grid; grid-template-columns: minmax(0, 3.2fr) minmax(0, 1.8fr);
   column-gap: clamp(36px, 7%, 110px); align-items: center; }
-.wl-apps, .wl-providers { display: flex; flex-direction: column; gap: 20px; min-width: 0; }
+.wl-apps, .wl-providers { display: flex; flex-direction: column; gap: 12px; min-width: 0; }
 .wl-group { display: grid; grid-template-columns: minmax(0, 1fr) minmax(190px, 0.8fr); }
-.wl-card { background: var(--wl-paper); border: 1px solid var(--wl-edge); border-radius: 8px; padding: 12px 14px;
+.wl-card { background: var(--wl-paper); border: 1px solid var(--wl-edge); border-radius: 8px; padding: 8px 14px;
   min-width: 0; box-shadow: 0 1px 3px rgb(0 0 0 / 12%); }
 .wl-provider { border-left: 5px solid var(--wl-tint); transition: border-color 0.2s; }
 .wl-keyvalue { --wl-tint: var(--wl-keyvalue); }
@@ -46,10 +50,14 @@ CSS = """
 .wl-handler { --wl-tint: var(--wl-handler); }
 .wl-name { font-size: 22px; font-weight: 600; overflow-wrap: anywhere; }
 .wl-summary { font-size: 19px; line-height: 1.25; }
+.wl-rest { color: var(--wl-faint); font-size: 13px; font-weight: 400; }
 .wl-fact { color: var(--wl-faint); font-size: 12.5px; overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; }
 .wl-served { color: var(--wl-good); }
 .wl-served:empty, .wl-words:empty, .wl-notice:empty { display: none; }
+.wl-loose { grid-column: 1 / -1; order: 1; display: flex; flex-flow: row wrap; gap: 6px 8px; margin-top: 12px; }
+.wl-loose .wl-card { display: flex; align-items: baseline; gap: 8px; padding: 3px 12px; }
+.wl-loose .wl-name { font-size: 15px; }
 .wl-head { display: flex; align-items: center; gap: 7px; color: var(--wl-faint); font-size: 13px; }
 .wl-kind { flex: 1; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .wl-trip { font-variant-numeric: tabular-nums; white-space: nowrap; }
@@ -64,10 +72,11 @@ CSS = """
   -webkit-line-clamp: 3; overflow: hidden; overflow-wrap: anywhere; }
 .wl-labels { display: flex; flex-direction: column; justify-content: space-evenly; min-width: 0; gap: 6px; }
 .wl-labels.wl-behind { padding-top: 22px; }
-.wl-label { display: grid; grid-template-rows: 1fr 1fr; row-gap: 7px; min-height: 48px; padding: 0 4px 0 12px;
-  white-space: nowrap; }
-.wl-package { font: 600 14px/1.4 var(--wl-mono); align-self: end; overflow: hidden; text-overflow: ellipsis; }
+.wl-label { display: grid; grid-template-rows: 1fr 1fr; row-gap: 7px; min-height: 48px; padding: 0 4px 0 12px; }
+.wl-package { font: 600 14px/1.4 var(--wl-mono); align-self: end; overflow-wrap: anywhere; }
 .wl-passes { font-size: 14px; font-variant-numeric: tabular-nums; color: var(--wl-faint); }
+.wl-passes span { white-space: nowrap; }
+.wl-label.wl-moving .wl-passes span { white-space: normal; }
 .wl-label.wl-flows .wl-passes { color: var(--wl-ink); }
 .wl-label.wl-erred .wl-passes, .wl-label.wl-failed .wl-passes { color: var(--wl-bad); }
 .wl-label.wl-moving .wl-passes { color: var(--wl-busy); font-weight: 600; }
@@ -82,27 +91,45 @@ CSS = """
 .wl-empty { grid-column: 1 / -1; text-align: center; color: var(--wl-faint); padding: 22px 0; }
 .wl-notice { position: relative; margin-top: 12px; color: var(--wl-busy); font-weight: 600; }
 .wl-dead .wl-boxes, .wl-dead .wl-wires { opacity: 0.45; }
+.wl-dead .wl-rate { display: none; }
+.wl-dead .wl-label .wl-passes { color: var(--wl-faint); }
 .wl-spoken { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
   white-space: nowrap; }
 .wl-narrow { padding: 12px; }
 .wl-narrow .wl-boxes { grid-template-columns: minmax(0, 1fr); row-gap: 16px; padding-left: var(--wl-rails, 24px); }
 .wl-narrow .wl-group { grid-template-columns: minmax(0, 1fr); }
-.wl-narrow .wl-label { row-gap: 0; min-height: 44px; padding-left: 10px; margin-left: 8px; }
+.wl-narrow .wl-label { grid-template-rows: auto; row-gap: 0; min-height: 44px; align-content: center;
+  padding-left: 10px; margin-left: 8px; }
+.wl-narrow .wl-summary { font-size: 17px; }
+.wl-narrow .wl-fact { white-space: normal; overflow-wrap: anywhere; }
 .wl-narrow .wl-labels.wl-behind { padding-top: 0; }
 @media (prefers-reduced-motion: reduce) {
   .wl-line.wl-moving { animation: none; }
   .wl-provider { transition: none; }
 }
 
+/* tabs: whole titles, on two lines where there is no room */
+.wl-panel .widget-tab > .lm-TabBar { overflow: visible; }
+.wl-panel .widget-tab > .lm-TabBar .lm-TabBar-content { flex-wrap: wrap; }
+.wl-panel .widget-tab > .lm-TabBar .lm-TabBar-tab { flex: 0 0 auto; min-width: 0; max-width: none;
+  padding: 0 14px; }
+.wl-panel .wl-narrow ~ .widget-tab > .lm-TabBar .lm-TabBar-tab { padding: 0 8px; }
+.wl-panel .widget-tab > .widget-tab-contents { padding: 6px 12px; }
+
 /* sections */
-.wl-bar { display: flex; flex-flow: row wrap; align-items: center; gap: 4px 12px; margin: 14px 2px 4px;
+.wl-bar { display: flex; flex-flow: row wrap; align-items: center; gap: 4px 12px; margin: 6px 2px 2px;
   overflow: visible; }
 .wl-bar .wl-title { flex: 1; }
 .wl-bar.wl-right { justify-content: flex-end; margin: 0 2px; }
 .wl-title, .wl-title p { font: 600 16px/1.4 var(--wl-sans); margin: 0; }
 .wl-title h3.wl-h { font: 600 16px/1.4 var(--wl-sans); margin: 0; color: var(--wl-ink); }
-.wl-row { border: 1px solid var(--wl-edge); border-radius: 8px; padding: 8px 12px; margin: 3px 2px;
-  overflow: visible; }
+.wl-panel .wl-row { display: flex; flex-flow: row wrap; gap: 2px 14px; border: 1px solid var(--wl-edge);
+  border-radius: 8px; padding: 4px 12px; margin: 2px; overflow: visible; }
+.wl-row > * { min-width: 0; }
+.wl-row > .wl-controls { flex: 1 1 100%; }
+/* short words stand beside what is plugged in; a longer story stands below, where it moves no button */
+.wl-row > .wl-says:has(.wl-refused) { order: 1; flex: 1 1 100%; }
+.wl-swap.wl-off { opacity: 0.45; cursor: default; }
 .wl-controls { display: flex; flex-flow: row wrap; align-items: center; gap: 4px 14px; overflow: visible; }
 .wl-controls > .widget-dropdown { flex: 1 1 300px; max-width: 460px; min-width: 0; }
 .wl-controls > .widget-checkbox { width: auto; flex: none; }
@@ -115,9 +142,9 @@ CSS = """
 .wl-refused { color: var(--wl-bad); font-weight: 600; white-space: normal; }
 .wl-done { color: var(--wl-good); }
 .wl-running { color: var(--wl-busy); font-variant-numeric: tabular-nums; font-weight: 600; }
-.wl-history .wl-log { max-height: 132px; overflow: auto; margin: 0; padding: 6px 10px;
+.wl-history .wl-log { max-height: 60px; overflow: auto; margin: 0; padding: 3px 10px;
   border: 1px solid var(--wl-edge);
-  border-radius: 8px; font: 13px/1.6 var(--wl-sans); list-style: none; font-variant-numeric: tabular-nums; }
+  border-radius: 8px; font: 12.5px/20px var(--wl-sans); list-style: none; font-variant-numeric: tabular-nums; }
 .wl-history .wl-log li { overflow-wrap: anywhere; }
 .wl-history .wl-log .wl-when { color: var(--wl-faint); margin-right: 8px; }
 .wl-history .wl-log:focus-visible { outline: 2px solid var(--wl-focus); }

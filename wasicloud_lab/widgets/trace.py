@@ -9,7 +9,8 @@ import ipywidgets as W
 
 from ..history import seconds_text
 from ..preview import data_url
-from .parts import Drawing, app_code, button, column, field, html, note, offer, row, section, show
+from .apps import app_field, offer_apps
+from .parts import Drawing, app_code, button, column, field, html, note, row, section, show
 
 if TYPE_CHECKING:
     from ..app import App
@@ -39,7 +40,7 @@ class TraceSection:
         self._drawn_at = 0.0
         self._shown: list[Trace] = []
         self.trace: Trace | None = None
-        self.app = field(W.Dropdown, "App", options=[], tooltip="The app whose requests are shown")
+        self.app = app_field("The app whose requests are shown")
         self.traffic = field(
             W.Checkbox, "Also traffic", wide=False, indent=False,
             tooltip="Trace served and streamed requests and traffic too, which costs them some time",
@@ -74,7 +75,7 @@ class TraceSection:
     def refresh(self) -> None:
         """Shows the newest requests, twice a second at most."""
         with self._drawing:
-            changed = offer(self.app, list(self._lab.apps.items()))
+            changed = offer_apps(self.app, list(self._lab.apps.items()))
             app: App | None = self.app.value
             if app is not None and self.traffic.value != (app.tracing == "all"):
                 self.traffic.value = app.tracing == "all"
@@ -124,14 +125,17 @@ class TraceSection:
             app.tracing = "all" if change["new"] else "calls"
 
     def _export(self) -> None:
-        trace = self.trace
-        if trace is None:
-            return
-        data = trace.to_json(indent=2).encode()
         with self._drawing:
-            self._saved.value = (
-                f'<a download="trace.json" href="{data_url(data, "application/json")}">Save trace.json</a>'
+            trace = self.trace
+            if trace is None:
+                return
+            # The next request would take the link away, under traffic before it can be clicked.
+            stopped = (
+                ' <span class="wl-dim">of the request above; Follow is off now</span>' if self.follow.value else ""
             )
+            self.follow.value = False
+            data = data_url(trace.to_json(indent=2).encode(), "application/json")
+            self._saved.value = f'<a download="trace.json" href="{data}">Save trace.json</a>{stopped}'
 
     # --- drawing -----------------------------------------------------------------------------------
 
@@ -146,7 +150,7 @@ class TraceSection:
         show(self._one, bool(traces))
         if not traces:
             self.trace = None
-            said = "No app is loaded: lab.load(…) loads one." if app is None else _nothing(app)
+            said = "No app is loaded: lab.load(…) loads one." if app is None else _nothing(app, self._lab)
             if self._status.value != note(said):
                 self._status.value = note(said)
             return
@@ -173,7 +177,9 @@ def _line(trace: Trace) -> str:
     )
 
 
-def _nothing(app: App) -> str:
+def _nothing(app: App, lab: Lab) -> str:
     if app.tracing == "off":
         return f'{app.name} is not traced: {app_code(app)}.tracing = "calls" traces app.get(…) and the like.'
+    if app.tracing == "calls" and any(each.app is app and each.answered + each.failed for each in lab.traffics):
+        return f"{app.name} has had only traffic so far, which is not traced. Tick “Also traffic” to see it here."
     return f"{app.name} has had no request yet. Send one, and it is drawn here."

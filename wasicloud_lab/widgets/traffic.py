@@ -17,19 +17,20 @@ from ..errors import LabError
 from ..history import seconds_text
 from ..providers.address import masked
 from ..tally import SLOT, Slot
-from .parts import Drawing, Worker, button, column, field, html, note, offer, row, section, show
+from .apps import app_field, offer_apps
+from .latency_chart import LatencyChart
+from .parts import Drawing, button, column, field, html, note, row, section, show
 
 if TYPE_CHECKING:
     from ..lab import Lab
     from ..traffic import Traffic
-    from .latency_chart import LatencyChart
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 #: Seconds between two drawings.
 PAUSE = 0.2
 #: The end of the rate's slider.
 FASTEST = 2000
-#: Seconds that the chart shows.
+#: Seconds that the chart shows, and after which a failure is forgotten.
 SHOWN = 60.0
 #: Seconds after which a failure is no news any more.
 LATELY = 5.0
@@ -43,7 +44,7 @@ class TrafficSection:
         view: the widget.
         app, method, path, rate, unlimited, clients: the fields.
         start, stop: the buttons.
-        chart: once there was something to draw; None before, since plotly takes a second to come.
+        chart: once there was something to draw; None before.
     """
 
     def __init__(self, lab: Lab, panel: Any = None) -> None:
@@ -54,16 +55,14 @@ class TrafficSection:
         """
         self._lab = lab
         self._drawing = Drawing()
-        self._worker = Worker("traffic section")
         self._closed = False
-        self._coming = False
         self._refused = ""  # why Start did not start
         self._drawn: Any = None
         self._drawn_at = 0.0
         self._adopted: Traffic | None = None
         self._adopted_rate: float | None = None
         self.chart: LatencyChart | None = None
-        self.app = field(W.Dropdown, "App", wide=False, tooltip="The app that gets the requests")
+        self.app = app_field("The app that gets the requests", wide=False)
         self.method = field(W.Dropdown, "Method", wide=False, options=METHODS, value="GET", tooltip="HTTP method")
         self.path = field(W.Text, "Path", value="/", tooltip="Path and query of each request", continuous_update=False)
         self.rate = field(
@@ -100,10 +99,11 @@ class TrafficSection:
     def refresh(self) -> None:
         """Shows what there is now; at most five times a second, and nothing while nothing changes."""
         now = time.monotonic()
-        if not self._closed and now - self._drawn_at >= PAUSE:
+        if now - self._drawn_at >= PAUSE:
             self._drawn_at = now
             with self._drawing:
-                self._draw()
+                if not self._closed:
+                    self._draw()
 
     def code(self) -> str:
         """The line that starts this traffic."""
@@ -116,9 +116,8 @@ class TrafficSection:
 
     def close(self) -> None:
         """Ends the section; traffic goes on, since it is the lab's."""
-        self._closed = True
-        self._worker.close()
         with self._drawing:
+            self._closed = True
             if self.chart is not None:
                 self.chart.close()
 
@@ -183,7 +182,7 @@ class TrafficSection:
         _put(self.start, "disabled", self.app.value is None or (running and not again))
         _put(self.stop, "disabled", not running)
         _put(self.rate, "disabled", self.unlimited.value)
-        show(self._empty, traffic is None or self.chart is None)
+        show(self._empty, traffic is None)
         show(self._numbers, traffic is not None)
         if self.chart is not None:
             show(self.chart.view, traffic is not None)
@@ -192,14 +191,13 @@ class TrafficSection:
             _put(self._empty, "value", nothing if self.app.value is None else _EMPTY)
             self._say(self._refused)
         else:
-            _put(self._empty, "value", _COMING)
             self._say(self._refused or _trouble(traffic))
             self._draw_traffic(traffic)
 
     def _draw_traffic(self, traffic: Traffic) -> None:
         if self.chart is None:
-            self._fetch_chart()
-            return
+            self.chart = LatencyChart()
+            self._plot.children = [self._empty, self.chart.view]
         slots = traffic.window(time.time() - SHOWN)
         swaps = self._lab.links.history
         state = traffic, traffic.running, traffic.answered, traffic.failed, slots[-1:], len(swaps)
@@ -214,7 +212,7 @@ class TrafficSection:
     def _offer_apps(self) -> None:
         apps = [app for app in list(self._lab.apps.values()) if app.handler is not None]
         first = self.app.value is None
-        offer(self.app, [(app.name, app) for app in apps])
+        offer_apps(self.app, [(app.name, app) for app in apps])
         if first and apps:
             busy = [traffic.app for traffic in self._lab.traffics if traffic.running and traffic.app in apps]
             self.app.value = busy[-1] if busy else apps[0]
@@ -247,23 +245,6 @@ class TrafficSection:
         _put(self._said, "value", text)
         show(self._said, bool(text))
 
-    def _fetch_chart(self) -> None:
-        if not self._coming:
-            self._coming = True
-            self._worker.start(self._make_chart)
-
-    def _make_chart(self) -> None:
-        from .latency_chart import LatencyChart
-
-        chart = LatencyChart()
-        with self._drawing:
-            if self._closed:
-                chart.close()
-                return
-            self.chart = chart
-            self._plot.children = [self._empty, chart.view]
-            self._draw()
-
 
 def _put(widget: Any, trait: str, value: Any) -> None:
     """Sets a trait unless it is so already."""
@@ -282,8 +263,14 @@ def _trouble(traffic: Traffic) -> str:
         return note(f"Ended: {traffic.ended}")
     if not errors:
         return ""
-    now = any(slot.errors for slot in traffic.window(time.time() - LATELY))
-    return note(f"Failed: {errors[-1]}", "error") if now else note(f"The last failure: {errors[-1]}")
+    slots = traffic.window()
+    last = max((slot.at for slot in slots if slot.errors), default=0.0)
+    if time.time() - last <= LATELY:
+        return note(f"Failed: {errors[-1]}", "error")
+    if not slots or slots[-1].at - last > SHOWN:  # all has been well since
+        return ""
+    clock = time.strftime("%H:%M:%S", time.localtime(last))
+    return f'<div class="wl-dim">The last failure, at {clock}: {escape(errors[-1])}</div>'
 
 
 def _table(traffic: Traffic, slots: list[Slot]) -> str:
@@ -307,7 +294,6 @@ def _duration(seconds: float | None) -> str:
 
 
 _EMPTY = '<div class="wl-empty">Start sends requests, over and over; how long each took is drawn here, live.</div>'
-_COMING = note("The chart is coming …", "busy")
 _STYLE = """<style>
 .wl-traffic .wl-numbers{display:flex;flex-flow:row wrap;gap:10px 18px;margin:4px 0}
 .wl-traffic .wl-numbers>div{min-width:6.2em}

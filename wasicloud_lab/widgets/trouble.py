@@ -25,6 +25,9 @@ SLOWEST = 2000
 _ROOM = {"flex": "1 1 20em"}
 
 
+_LOST = "The provider was swapped, and the trouble went with the old one."
+
+
 class TroubleSection:
     """The trouble of each store of a lab.
 
@@ -44,7 +47,7 @@ class TroubleSection:
         self._worker = Worker("wasicloud-lab trouble")
         self.cards: list[Card] = []
         self._last: Card | None = None
-        self._cards = column()
+        self._cards = column(margin="6px 0 0")
         self.view: Any = section(self._cards)
         self.refresh()
 
@@ -129,9 +132,11 @@ class Card:
         now = trouble_of(self.link)
         store = store_of(self.link.provider)
         if store is not self._store:
-            if self._store is not None and self._before != CALM and now == CALM:
-                self._status.value = note("The provider was swapped, and the trouble went with the old one.")
+            lost = self._store is not None and self._before != CALM and now == CALM
+            self._status.value = note(_LOST) if lost else ""
             self._store = store
+        elif now != self._before:
+            self._status.value = ""
         self._before = now
         self._show(now)
 

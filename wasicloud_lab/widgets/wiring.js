@@ -2,9 +2,8 @@
 //
 // HTML does the layout (side by side, or one column with the wires on a rail where it is narrow); an SVG behind it
 // has the wires, drawn from where the boxes are. `state` is redrawn at most ten times a second; what moves in
-// between moves here.
+// between moves here. Part of one module with wiring_drawing.js.
 
-const SVG = "http://www.w3.org/2000/svg";
 const NARROW = 620; // px
 const TRAVEL = 900; // ms a pulse takes
 const BEAT = 1000; // ms between two signs that somebody looks
@@ -12,32 +11,6 @@ const SILENCE = 7000; // ms after which the kernel counts as gone
 const MOST = 12; // pulses a second on one wire
 
 const RAIL = 18; // px between two rails where it is narrow
-
-const make = (tag, name, parent, text) => {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  if (text !== undefined) made.textContent = text;
-  if (parent) parent.append(made);
-  return made;
-};
-const draw = (tag, attributes, parent) => {
-  const made = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  parent.append(made);
-  return made;
-};
-const put = (element, text) => {
-  if (element.textContent !== text) element.textContent = text;
-};
-const count = (number, one) => `${number.toLocaleString("en-US")} ${one}${number === 1 ? "" : "s"}`;
-const bare = (name) => name.split("@")[0];
-
-// What makes the boxes; everything else is changed in place.
-const shape = (state) =>
-  JSON.stringify([
-    state.apps.map((app) => [app.name, app.digest, app.wires.map((wire) => [wire.key, wire.app, wire.provider])]),
-    state.providers.map((provider) => provider.key),
-  ]);
 
 class Wiring {
   constructor(model, el) {
@@ -67,6 +40,7 @@ class Wiring {
     document.addEventListener("visibilitychange", this.beat);
     this.timer = setInterval(this.beat, BEAT);
     this.sizes = new ResizeObserver(() => this.route()); // boxes that move do so because one has grown
+    this.rows = new MutationObserver(() => this.tendButtons());
     this.observe();
     this.show();
     // Once the view is attached.
@@ -80,6 +54,7 @@ class Wiring {
     clearInterval(this.timer);
     cancelAnimationFrame(this.frame);
     this.sizes.disconnect();
+    this.rows.disconnect();
     document.removeEventListener("visibilitychange", this.beat);
     this.model.off("change:state", this.changed);
     this.model.off("msg:custom", this.message);
@@ -101,9 +76,13 @@ class Wiring {
       }
     }
     this.nameSliders();
+    this.watchRows();
     const silent = gone || performance.now() - this.heard > SILENCE;
     this.el.classList.toggle("wl-dead", silent);
-    put(this.notice, silent ? "No kernel is behind this panel. Run its cell again, or wait if a cell is running." : "");
+    const words = gone
+      ? "No kernel is behind this panel any more: it has ended, or was started anew. Run the panel's cell again."
+      : "No kernel is behind this panel. Run its cell again, or wait if a cell is running.";
+    put(this.notice, silent ? words : "");
   }
 
   // ipywidgets gives a slider's handle no name that a screen reader could say; its label has one.
@@ -111,6 +90,26 @@ class Wiring {
     for (const handle of this.el.closest(".wl-panel")?.querySelectorAll("[role=slider]:not([aria-label])") ?? []) {
       const label = handle.closest(".widget-slider")?.querySelector(".widget-label");
       if (label?.textContent) handle.setAttribute("aria-label", label.textContent);
+    }
+  }
+
+  watchRows() {
+    const rows = this.el.closest(".wl-panel")?.querySelector(".wl-rows");
+    if (!rows || rows === this.watched) return;
+    this.watched = rows;
+    this.rows.disconnect();
+    this.rows.observe(rows, { subtree: true, childList: true, attributeFilter: ["class", "style"] });
+    this.tendButtons();
+  }
+
+  // What ipywidgets can't say of the buttons in the rows: that Swap does nothing now, though it keeps the focus; and
+  // where the focus goes when Cancel goes.
+  tendButtons() {
+    for (const swap of this.watched.querySelectorAll(".wl-swap")) {
+      const off = String(swap.classList.contains("wl-off"));
+      if (swap.getAttribute("aria-disabled") !== off) swap.setAttribute("aria-disabled", off);
+      const cancel = swap.parentElement.querySelector(".wl-cancel");
+      if (cancel && cancel === document.activeElement && cancel.style.display === "none") swap.focus();
     }
   }
 
@@ -159,14 +158,15 @@ class Wiring {
     const left = make("div", "wl-apps", this.boxes);
     const right = make("div", "wl-providers", this.boxes);
     const behind = new Set(state.apps.flatMap((app) => app.wires.map((wire) => wire.app)));
-    for (const app of state.apps) {
+    const short = loose(state, behind);
+    if (short.length) this.buildLoose(short);
+    for (const app of state.apps.filter((each) => !short.includes(each))) {
       const group = make("div", "wl-group", left);
       const card = make("div", "wl-card wl-app", group);
       make("div", "wl-name", card, app.name);
-      make("div", "wl-fact", card, `${app.size} · sha256 ${app.digest}`);
-      const out = app.exports.map(bare).join(", ");
-      make("div", "wl-fact", card, out ? `exports ${out}` : "exports nothing").title = app.exports.join("\n");
+      make("div", "wl-fact", card, exported(app)).title = app.exports.join("\n");
       this.served.set(app.name, make("div", "wl-fact wl-served", card));
+      make("div", "wl-fact", card, `${app.size} · sha256 ${app.digest}`).title = app.digest;
       this.apps.set(app.name, card);
       const labels = make("div", behind.has(app.name) ? "wl-labels wl-behind" : "wl-labels", group);
       for (const wire of app.wires) {
@@ -175,7 +175,7 @@ class Wiring {
           key: wire.key,
           label,
           name: make("span", "wl-package", label, bare(wire.label)),
-          passes: make("span", "wl-passes", label),
+          passes: passing(make("div", "wl-passes", label)),
           app: wire.app,
           provider: wire.provider,
           line: draw("path", { class: `wl-line wl-${wire.kind}` }, this.lines),
@@ -199,14 +199,27 @@ class Wiring {
       make("span", "wl-kind", head, provider.key);
       const trip = make("span", "wl-trip", head);
       trip.title = "round trip of a sign of life";
+      const summary = make("div", "wl-name wl-summary", card);
       this.cards.set(provider.key, {
         card,
         trip,
-        summary: make("div", "wl-name wl-summary", card),
+        summary,
+        name: make("span", "", summary),
+        rest: make("span", "wl-rest", summary),
         words: make("div", "wl-words", card),
       });
     }
     this.observe();
+  }
+
+  buildLoose(apps) {
+    const line = make("div", "wl-loose", this.boxes);
+    for (const app of apps) {
+      const card = make("div", "wl-card wl-app", line);
+      card.title = `${app.size} · sha256 ${app.digest}\n${exported(app)}`;
+      make("span", "wl-name", card, app.name);
+      this.served.set(app.name, make("span", "wl-fact wl-served", card));
+    }
   }
 
   observe() {
@@ -218,21 +231,24 @@ class Wiring {
     const health = state.providers.find((provider) => provider.key === wire.provider)?.health;
     const moving = wire.moving !== null;
     const flows = element.calls !== null && wire.calls > element.calls;
-    let text;
-    if (moving) text = `moving ${wire.moving}${wire.waiting ? ` · ${wire.waiting.toLocaleString("en-US")} wait` : ""}`;
-    else if (wire.swapping) text = "swapping …";
+    let [calls, rate, more] = [count(wire.calls, "call"), "", ""];
+    if (moving) {
+      calls = `moving ${wire.moving}`;
+      if (wire.waiting) more = ` · ${wire.waiting.toLocaleString("en-US")} wait`;
+    } else if (wire.swapping) calls = "swapping …";
     else {
-      text = count(wire.calls, "call");
-      if (wire.rate >= 1) text += ` · ${Math.round(wire.rate).toLocaleString("en-US")}/s`;
-      if (wire.errors) text += ` · ${wire.errors.toLocaleString("en-US")} failed`;
+      if (wire.rate >= 1) rate = ` · ${Math.round(wire.rate).toLocaleString("en-US")}/s`;
+      if (wire.errors) more = ` · ${wire.errors.toLocaleString("en-US")} failed`;
     }
-    put(element.passes, text);
+    put(element.passes.calls, calls);
+    put(element.passes.rate, rate);
+    put(element.passes.more, more);
     for (const each of [element.label, element.line]) {
       each.classList.toggle("wl-moving", moving || wire.swapping);
       each.classList.toggle("wl-failed", health === "failed");
       each.classList.toggle("wl-flows", flows);
     }
-    element.label.classList.toggle("wl-erred", wire.errors > 0);
+    element.label.classList.toggle("wl-erred", wire.failing);
     if (flows) {
       // Few calls are a pulse each; many grow with the logarithm of their number, so that the eye can follow.
       element.gap = 1000 / Math.min(MOST, 2 + 2.5 * Math.log10(1 + wire.rate));
@@ -245,7 +261,8 @@ class Wiring {
   }
 
   showProvider(element, provider) {
-    put(element.summary, provider.summary);
+    put(element.name, provider.name);
+    put(element.rest, provider.rest ? ` ${provider.rest}` : "");
     element.summary.title = provider.summary;
     put(element.trip, { ok: provider.trip, failed: "failed", unknown: "…" }[provider.health]);
     put(element.words, provider.words);
@@ -339,30 +356,6 @@ class Wiring {
     });
     if (this.dots.length || [...this.wires.values()].some((wire) => wire.queue > 0)) this.animate();
   }
-}
-
-// From the app's edge along the label, then over to the provider.
-function across(from, x, y) {
-  const reach = Math.max(30, (x - from.right) / 2);
-  return `M${from.left} ${from.middle}H${from.right}C${from.right + reach} ${from.middle} ${x - reach} ${y} ${x} ${y}`;
-}
-
-// From the label round to the right edge of another app.
-function back(from, x, y) {
-  const out = from.right + 14;
-  const turn = Math.min(14, Math.abs(y - from.middle) / 2);
-  const way = y > from.middle ? 1 : -1;
-  return (
-    `M${from.left} ${from.middle}H${out - turn}Q${out} ${from.middle} ${out} ${from.middle + way * turn}` +
-    `V${y - way * turn}Q${out} ${y} ${out - turn} ${y}H${x}`
-  );
-}
-
-// From the label to a rail at the left, along it, and in again.
-function rail(fromX, fromY, x, y, at) {
-  const turn = Math.min(8, Math.abs(y - fromY) / 2);
-  const way = y > fromY ? 1 : -1;
-  return `M${fromX} ${fromY}H${at + turn}Q${at} ${fromY} ${at} ${fromY + way * turn}V${y - way * turn}Q${at} ${y} ${at + turn} ${y}H${x}`;
 }
 
 function render({ model, el }) {

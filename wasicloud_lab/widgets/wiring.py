@@ -7,6 +7,7 @@ so that it can tell a kernel that is gone from one with nothing to say.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -18,7 +19,7 @@ import traitlets
 
 from ..history import seconds_text
 from ..kinds import HANDLERS
-from ..migration import bytes_text
+from ..preview import size_text
 from .board import Board, Health, wires_of
 from .style import CSS
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 #: Seconds over which calls per second are measured.
 SPAN = 1.0
+#: Seconds for which a call that failed is told in red.
+RECENT = 5.0
+#: A path with a folder in it, at the end of a provider's name.
+_PATH = re.compile(r"(?<=\S )(?:[A-Za-z]:)?[/\\].*[/\\](?=[^/\\]+$)")
 
 
 class Wiring(anywidget.AnyWidget):
@@ -38,7 +43,10 @@ class Wiring(anywidget.AnyWidget):
         state: what `Picture.now` answers.
     """
 
-    _esm = Path(__file__).with_name("wiring.js")
+    # A widget's front end is a single module, which can't import what lies beside it.
+    _esm = "\n".join(
+        Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("wiring_drawing.js", "wiring.js")
+    )
     _css = CSS
     state = traitlets.Dict().tag(sync=True)
 
@@ -63,13 +71,15 @@ class Picture:
         self._lab = lab
         self._board = board
         self._seen: dict[str, deque[tuple[float, int]]] = {}
+        self._failed: dict[str, tuple[int, float]] = {}
 
     def now(self) -> dict[str, Any]:
         """The lab at this moment, as JSON.
 
         {"apps": [{"name", "size", "digest", "exports": […], "served", "wires": [
-            {"key", "app" | "provider": whereto, "label", "calls", "errors", "rate", "waiting", "moving"}]}],
-         "providers": [{"key", "kind", "summary", "health", "trip", "words"}],
+            {"key", "app" | "provider": whereto, "label", "calls", "errors", "failing", "rate", "waiting",
+            "moving"}]}],
+         "providers": [{"key", "kind", "summary", "name", "rest", "health", "trip", "words"}],
          "words": the same for a screen reader, "errors": calls that failed}
         """
         served = {app.name: server.url for app, server in list(self._lab.served)}
@@ -84,7 +94,9 @@ class Picture:
                 providers[wire["provider"]] = _provider(link, self._board.health(link))
         for app in list(self._lab.apps.values()):
             apps.setdefault(app.name, _card(app, served.get(app.name)))
-        self._seen = {key: seen for key, seen in self._seen.items() if any(key == _key(*wire) for wire in wires)}
+        keys = {_key(*wire) for wire in wires}
+        self._seen = {key: seen for key, seen in self._seen.items() if key in keys}
+        self._failed = {key: failed for key, failed in self._failed.items() if key in keys}
         state: dict[str, Any] = {"apps": list(apps.values()), "providers": list(providers.values())}
         state["errors"] = sum(wire["errors"] for card in state["apps"] for wire in card["wires"])
         state["words"] = in_words(state)
@@ -100,9 +112,10 @@ class Picture:
             "kind": link.kind.name,
             "calls": counts.calls,
             "errors": counts.errors,
+            "failing": self._failing(_key(app, link), counts.errors),
             "rate": self._rate(_key(app, link), counts.calls),
             "waiting": link.waiting,
-            "moving": f"{moved.items:,} {moved.unit}, {bytes_text(moved.size)}" if moved is not None else None,
+            "moving": f"{moved.items:,} {moved.unit}, {size_text(moved.size)}" if moved is not None else None,
             "swapping": job is not None,
         }
         target = link.provider
@@ -124,6 +137,15 @@ class Picture:
         passed = now - seen[0][0]
         return float(f"{(calls - seen[0][1]) / max(passed, SPAN):.2g}")
 
+    def _failing(self, key: str, errors: int) -> bool:
+        """Whether a call has failed in the last seconds; what has before the first look is not told as new."""
+        now = time.monotonic()
+        before, at = self._failed.get(key, (errors, -RECENT))
+        if errors != before:
+            at = now if errors > before else -RECENT
+        self._failed[key] = errors, at
+        return now - at < RECENT
+
 
 def _key(app: App, link: Link) -> str:
     return f"{app.name} {link.kind.slot}"
@@ -132,7 +154,7 @@ def _key(app: App, link: Link) -> str:
 def _card(app: App, url: str | None) -> dict[str, Any]:
     return {
         "name": app.name,
-        "size": bytes_text(app.size),
+        "size": size_text(app.size),
         "digest": app.digest[:12],
         "exports": list(app.world.exports),
         "served": url,
@@ -141,14 +163,27 @@ def _card(app: App, url: str | None) -> dict[str, Any]:
 
 
 def _provider(link: Link, health: Health) -> dict[str, Any]:
+    name, rest = short(link.summary())
     return {
         "key": link.name,
         "kind": link.kind.name,
         "summary": link.summary(),
+        "name": name,
+        "rest": rest,
         "health": health.state,
         "trip": trip_text(health.seconds),
         "words": health.words,
     }
+
+
+def short(summary: str) -> tuple[str, str]:
+    """A provider's summary as its name, with the last part of a path only, and what it says beyond the name.
+
+    short("embedded Redis, hashes")     # "embedded Redis", "hashes"
+    short("folder /tmp/lab/blobs")      # "folder blobs", ""
+    """
+    name, _, rest = summary.partition(", ")
+    return _PATH.sub("", name), rest
 
 
 def trip_text(seconds: float | None) -> str:
