@@ -82,6 +82,7 @@ def test_nothing_sticks_out_where_it_is_narrow(live: NotebookPage, title: str, w
 def test_what_a_wire_tells_can_be_read(live: NotebookPage, width: int) -> None:
     live.narrow(width if width < 1000 else None)
     try:
+        expect(live.panel.locator(".wl-narrow")).to_have_count(1 if width < 1000 else 0)
         live.python(BUSY)
         wire = live.panel.locator(".wl-passes").first
         expect(wire).to_contain_text("failed")
@@ -104,7 +105,7 @@ def test_picture_swaps_and_chart_are_on_one_projected_page(live: NotebookPage) -
         expect(live.panel.locator(".wl-app")).to_be_in_viewport(ratio=1)
         expect(live.panel.locator(".legend")).to_be_in_viewport(ratio=1)
     finally:
-        live.python("lab.blobstore.swap('memory://')")
+        live.python("lab.blobstore.swap('memory://'); lab.keyvalue.swap('memory://'); lab.services.redis().stop()")
         live.narrow(None)
 
 

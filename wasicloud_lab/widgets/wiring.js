@@ -94,9 +94,11 @@ class Wiring {
   }
 
   watchRows() {
-    const rows = this.el.closest(".wl-panel")?.querySelector(".wl-rows");
+    const panel = this.el.closest(".wl-panel");
+    const rows = panel?.querySelector(".wl-rows");
     if (!rows || rows === this.watched) return;
     this.watched = rows;
+    panel.addEventListener("keydown", typed);
     this.rows.disconnect();
     this.rows.observe(rows, { subtree: true, childList: true, attributeFilter: ["class", "style"] });
     this.tendButtons();

@@ -1,4 +1,4 @@
-// How the wiring is drawn: small pieces of a page, and the paths of wires. Nothing is kept here.
+// How the wiring is drawn: small pieces of a page, what keys do there, and the paths of wires. Nothing is kept here.
 //
 // Part of one module with wiring.js, which draws with these.
 
@@ -37,6 +37,12 @@ const loose = (state, behind) => {
 };
 
 const exported = (app) => (app.exports.length ? `exports ${app.exports.map(bare).join(", ")}` : "exports nothing");
+
+// Letters choose in a dropdown; in the notebook they are commands, and "dd" deletes the cell.
+const typed = (event) => {
+  const letter = event.key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey;
+  if (letter && event.target.matches("select")) event.stopPropagation();
+};
 
 // What passes on a wire, in pieces: a line breaks between them, and one can be hidden.
 const passing = (parent) => ({
