@@ -72,7 +72,8 @@ body[data-jp-theme-light="false"] .wl-panel, body.vscode-dark .wl-panel {
   -webkit-line-clamp: 3; overflow: hidden; overflow-wrap: anywhere; }
 .wl-labels { display: flex; flex-direction: column; justify-content: space-evenly; min-width: 0; gap: 6px; }
 .wl-labels.wl-behind { padding-top: 22px; }
-.wl-label { display: grid; grid-template-rows: 1fr 1fr; row-gap: 7px; min-height: 48px; padding: 0 4px 0 12px; }
+.wl-label { display: grid; grid-template: 1fr 1fr / minmax(0, 1fr); row-gap: 7px; min-height: 48px;
+  padding: 0 4px 0 12px; }
 .wl-package { font: 600 14px/1.4 var(--wl-mono); align-self: end; overflow-wrap: anywhere; }
 .wl-passes { font-size: 14px; font-variant-numeric: tabular-nums; color: var(--wl-faint); }
 .wl-passes span { white-space: nowrap; }

@@ -236,11 +236,11 @@ class Wiring {
     let [calls, rate, more] = [count(wire.calls, "call"), "", ""];
     if (moving) {
       calls = `moving ${wire.moving}`;
-      if (wire.waiting) more = ` · ${wire.waiting.toLocaleString("en-US")} wait`;
+      if (wire.waiting) more = `· ${wire.waiting.toLocaleString("en-US")} wait`;
     } else if (wire.swapping) calls = "swapping …";
     else {
-      if (wire.rate >= 1) rate = ` · ${Math.round(wire.rate).toLocaleString("en-US")}/s`;
-      if (wire.errors) more = ` · ${wire.errors.toLocaleString("en-US")} failed`;
+      if (wire.rate >= 1) rate = `· ${Math.round(wire.rate).toLocaleString("en-US")}/s`;
+      if (wire.errors) more = `· ${wire.errors.toLocaleString("en-US")} failed`;
     }
     put(element.passes.calls, calls);
     put(element.passes.rate, rate);

@@ -44,12 +44,12 @@ const typed = (event) => {
   if (letter && event.target.matches("select")) event.stopPropagation();
 };
 
-// What passes on a wire, in pieces: a line breaks between them, and one can be hidden.
-const passing = (parent) => ({
-  calls: make("span", "", parent),
-  rate: make("span", "wl-rate", parent),
-  more: make("span", "", parent),
-});
+// What passes on a wire, in pieces: a line breaks at the spaces between them only, and one can be hidden.
+const passing = (parent) => {
+  const [calls, rate, more] = ["", "wl-rate", ""].map((name) => make("span", name));
+  parent.append(calls, " ", rate, " ", more);
+  return { calls, rate, more };
+};
 
 // From the app's edge along the label, then over to the provider.
 function across(from, x, y) {
