@@ -38,10 +38,10 @@ body[data-jp-theme-light="false"] .wl-panel, body.vscode-dark .wl-panel {
 .wl-wiring { position: relative; font: 14px/1.35 var(--wl-sans); border-radius: 10px; padding: 12px;
   background: var(--wl-ground); box-sizing: border-box; width: 100%; }
 .wl-wires { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; pointer-events: none; }
-.wl-boxes { position: relative; display: grid; grid-template-columns: minmax(0, 3.2fr) minmax(0, 1.8fr);
+.wl-boxes { position: relative; display: grid; grid-template-columns: minmax(0, 3.1fr) minmax(0, 1.9fr);
   column-gap: clamp(36px, 7%, 110px); align-items: center; }
 .wl-apps, .wl-providers { display: flex; flex-direction: column; gap: 12px; min-width: 0; }
-.wl-group { display: grid; grid-template-columns: minmax(0, 1fr) minmax(190px, 0.8fr); }
+.wl-group { display: grid; grid-template-columns: minmax(0, 1fr) minmax(190px, 0.85fr); }
 .wl-card { background: var(--wl-paper); border: 1px solid var(--wl-edge); border-radius: 8px; padding: 8px 14px;
   min-width: 0; box-shadow: 0 1px 3px rgb(0 0 0 / 12%); }
 .wl-provider { border-left: 5px solid var(--wl-tint); transition: border-color 0.2s; }
