@@ -19,6 +19,7 @@ from .host.boundary import codec_in_use
 from .host.capi import wasmtime_version
 from .host.engine import cache_dir
 from .sources import bundled, bundled_folder
+from .units import size_text
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def report(found: dict[str, Any]) -> str:
     lines = [
         f"Python {found['python']} on {found['platform']}, wasmtime {found['wasmtime']}, codec: {found['codec']}",
         f"bundled components: {', '.join(found['components']) or 'none; run `make components`'}",
-        f"compile cache: {found['compile_cache']['folder']} ({found['compile_cache']['bytes'] / 1e6:.1f} MB"
+        f"compile cache: {found['compile_cache']['folder']} ({size_text(found['compile_cache']['bytes'])}"
         f"{'' if found['compile_cache']['writable'] else ', not writable: components compile anew each time'})",
         "",
         "The lab needs nothing below; each adds something real:",

@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from .migration import Moved
+from .units import seconds_text
 
 if TYPE_CHECKING:
     from .links import Link
@@ -83,11 +84,6 @@ class Swap:
             + "".join(f"<td>{escape(cell)}</td>" for cell in (clock, link, self.before, self.after, how))
             + "</tr>"
         )
-
-
-def seconds_text(seconds: float) -> str:
-    """A duration for people: "0.4 ms", "1.25 s"."""
-    return f"{seconds * 1000:.2g} ms" if seconds < 0.0995 else f"{seconds:.2f} s"
 
 
 class Links:

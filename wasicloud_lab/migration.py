@@ -11,11 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from .errors import LabError, NotFound, ProviderError, SwapRefused, TooLarge
-from .preview import size_text
 from .providers.address import masked
 from .providers.blobstore.base import BlobstoreProvider
 from .providers.keyvalue.base import KeyValueProvider
 from .providers.page import every
+from .units import size_text
 
 #: Bytes of values that one step of a copy should hold, about.
 STEP = 4 << 20

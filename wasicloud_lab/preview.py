@@ -14,6 +14,8 @@ import unicodedata
 from dataclasses import dataclass
 from html import escape
 
+from .units import size_text
+
 #: Bytes of a value that are shown at most, …
 SHOWN_BYTES = 64 * 1024
 #: … and of a picture, which can't be shown in part.
@@ -187,18 +189,6 @@ def pretty_json(text: str) -> str:
         else:
             parts.append(": " if token == ":" else token)
     return "".join(parts)
-
-
-def size_text(size: int) -> str:
-    """A number of bytes for people: "1 byte", "812 bytes", "64 KiB", "1.5 MiB"."""
-    if size < 1024:
-        return "1 byte" if size == 1 else f"{size} bytes"
-    value = float(size)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        value /= 1024
-        if value < 1023.95 or unit == "TiB":
-            break
-    return f"{value:.1f}".removesuffix(".0") + f" {unit}"
 
 
 def visible_name(name: str) -> str:

@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from .units import size_text
+
 #: Seconds before anything is shown: most things take less time than reading about them.
 PATIENCE = 0.4
 
@@ -16,7 +18,7 @@ PATIENCE = 0.4
 def compiling(name: str, size: int) -> Iterator[None]:
     """Shows a line that counts the seconds of a compile, in a notebook or on a terminal."""
     with _counting(
-        lambda: f"compiling {name} ({size / 1e6:.1f} MB), the first time only",
+        lambda: f"compiling {name} ({size_text(size)}), the first time only",
         lambda seconds: f"compiled {name} in {seconds:.1f} s; the next time it is ready at once",
     ):
         yield

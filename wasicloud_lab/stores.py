@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 from .errors import ProviderError, TooLarge
 from .listing import START, Place, read_rows
-from .preview import PICTURE_BYTES, SHOWN_BYTES, size_text
+from .preview import PICTURE_BYTES, SHOWN_BYTES
 from .providers.blobstore.base import CHUNK, BlobstoreProvider, ensure_container
 from .providers.blobstore.wrappers import Renamed as RenamedContainers
 from .providers.keyvalue.wrappers import Renamed as RenamedBuckets
 from .trouble import layers, store_of
+from .units import size_text
 
 #: Bytes of a value that a link to it in the page may hold.
 CARRIED_BYTES = 8 * 1024 * 1024

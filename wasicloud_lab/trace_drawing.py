@@ -8,7 +8,7 @@ from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from .words import size_words, time_words
+from .units import fine_text, size_text
 
 if TYPE_CHECKING:
     from .trace import HostCall, Trace
@@ -77,7 +77,7 @@ def _row(call: HostCall) -> Row:
     title, arguments = call.line
     answer = call.error if call.error is not None else call.result or ""
     name = f"{call.interface}#{call.function}" if call.interface else call.function
-    tip = f"{name}\n{call}\n{call.app}, at {time_words(call.start)}, took {time_words(call.seconds)}"
+    tip = f"{name}\n{call}\n{call.app}, at {fine_text(call.start)}, took {fine_text(call.seconds)}"
     return Row(
         title, arguments, answer, call.error is not None, _kind(call.interface),
         call.start, call.seconds, call.seconds, call.depth, tip,
@@ -123,7 +123,7 @@ def _repeated(calls: list[HostCall], times: int, period: int) -> Row:
     start, end = calls[0].start, max(call.start + call.seconds for call in calls)
     outer = min(call.depth for call in calls)
     busy = sum(call.seconds for call in calls if call.depth == outer)
-    when = f"from {time_words(start)} to {time_words(end)}, {time_words(busy)} in them"
+    when = f"from {fine_text(start)} to {fine_text(end)}, {fine_text(busy)} in them"
     tip = f"{times:,} times {', '.join(titles)}\n{when}"
     return Row(f"… {times:,} × {title}", "", "", False, _kind(calls[0].interface), start, end - start, busy, outer, tip)
 
@@ -150,14 +150,14 @@ def headline(trace: Trace) -> tuple[str, str]:
         outcome = f"{trace.status}, then {outcome}"
     parts = [f"{trace.method} {trace.path} → {outcome}"]
     if trace.request_bytes:
-        parts.append(f"{size_words(trace.request_bytes)} in")
+        parts.append(f"{size_text(trace.request_bytes)} in")
     if trace.response_bytes is not None:
-        parts.append(f"{size_words(trace.response_bytes)} out")
+        parts.append(f"{size_text(trace.response_bytes)} out")
     count = sum(call.depth == 0 for call in trace.calls) + trace.not_kept
-    times = [f"{time_words(trace.seconds)} in all", f"{trace.app} {time_words(trace.guest_seconds)}"]
-    times.append(f"{count:,} host call{'' if count == 1 else 's'} {time_words(trace.host_seconds)}")
+    times = [f"{fine_text(trace.seconds)} in all", f"{trace.app} {fine_text(trace.guest_seconds)}"]
+    times.append(f"{count:,} host call{'' if count == 1 else 's'} {fine_text(trace.host_seconds)}")
     if _waited(trace):
-        times.append(f"before it ran {time_words(trace.wait_seconds)}")
+        times.append(f"before it ran {fine_text(trace.wait_seconds)}")
     return " · ".join(parts), " · ".join(times)
 
 
@@ -178,14 +178,14 @@ def waterfall_text(trace: Trace) -> str:
     shown = rows(trace)
     if trace.status is not None or shown:
         own = "".join("█" if busy else "·" for busy in _own_cells(trace, whole))
-        lines.append(f"  {own}  {time_words(trace.guest_seconds):>8}  {trace.app}, its own code")
+        lines.append(f"  {own}  {fine_text(trace.guest_seconds):>8}  {trace.app}, its own code")
     for row in shown:
         bar = "·" * _CELLS
         if row.kind:
             first = min(int(row.start / whole * _CELLS), _CELLS - 1)
             last = min(max(math.ceil((row.start + row.seconds) / whole * _CELLS), first + 1), _CELLS)
             bar = "·" * first + "█" * (last - first) + "·" * (_CELLS - last)
-        took = time_words(row.busy) if row.kind else ""
+        took = fine_text(row.busy) if row.kind else ""
         said = _cut(row.text, 100)
         if row.failed:  # why is worth more than with what
             said = f"{_cut(row.title + row.arguments, 60)} ✗ {row.answer}"
@@ -263,7 +263,7 @@ def _axis(whole: float, height: float) -> str:
     marks = []
     for n in range(int(whole / step) + 1):
         x = _x(n * step, whole)
-        label = "0" if n == 0 else time_words(n * step)
+        label = "0" if n == 0 else fine_text(n * step)
         if x + len(label) * 3 > _LABEL + _BARS + 8:
             continue
         marks.append(
@@ -289,7 +289,7 @@ def _own_row(trace: Trace, whole: float) -> str:
     waiting = ""
     if begin > 0:
         waiting = (
-            f"<g><title>{escape(f'before the guest ran: {time_words(begin)}')}</title>"
+            f"<g><title>{escape(f'before the guest ran: {fine_text(begin)}')}</title>"
             f'<rect class="wait" x="{_LABEL}" y="{_TOP + 7}" width="{max(_x(begin, whole) - _LABEL, 0.5):.1f}" '
             f'height="6"/></g>'
         )
@@ -297,9 +297,9 @@ def _own_row(trace: Trace, whole: float) -> str:
     return (
         f'<text x="0" y="{_TOP + 14}"><tspan class="what">{name}</tspan>'
         f'<tspan class="dim">, its own code</tspan></text>'
-        f"{waiting}<g><title>{name}: {time_words(trace.guest_seconds)} in its own code</title>"
+        f"{waiting}<g><title>{name}: {fine_text(trace.guest_seconds)} in its own code</title>"
         f'<path class="own" d="{"".join(path) or "M0 0"}"/></g>'
-        f'<text class="took" x="{_WIDTH}" y="{_TOP + 14}">{time_words(trace.guest_seconds)}</text>'
+        f'<text class="took" x="{_WIDTH}" y="{_TOP + 14}">{fine_text(trace.guest_seconds)}</text>'
     )
 
 
@@ -327,7 +327,7 @@ def _row_svg(row: Row, y: float, whole: float) -> str:
         f'height="{_ROW * (1 + len(error))}"/>{label}'
         f'<rect class="bar {colour}" x="{left:.1f}" y="{y + 4:g}" width="{max(right - left, 1.5):.1f}" '
         f'height="12" rx="2"/>'
-        f'<text class="took" x="{_WIDTH}" y="{y + 14:g}">{time_words(row.busy)}</text></g>'
+        f'<text class="took" x="{_WIDTH}" y="{y + 14:g}">{fine_text(row.busy)}</text></g>'
     )
 
 

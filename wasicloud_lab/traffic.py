@@ -19,10 +19,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .errors import LabError, LinkError
-from .history import seconds_text
 from .message import Headers, prepare
 from .providers.address import masked
 from .tally import SLOT, Slot, Tally
+from .units import seconds_text
 from .wasi.http.bodies import BytesSource
 from .wasi.http.exchange import BufferedExchange
 

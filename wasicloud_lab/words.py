@@ -17,6 +17,7 @@ from .errors import Err, GuestError
 from .host.resources import GuestResource
 from .host.values import Ok, Some, Variant
 from .providers.address import MASK, masked
+from .units import size_text
 
 #: Characters of the words for one value at most.
 LENGTH = 120
@@ -215,24 +216,6 @@ def safe(text: str, cut: bool = False) -> str:
     return _OPEN_PASSWORD.sub(rf"\1{MASK}", text) if cut else text
 
 
-def size_words(count: int) -> str:
-    """1234567 → "1.2 MB"."""
-    if count < 1000:
-        return f"{count} byte" if count == 1 else f"{count} bytes"
-    if count < 999_950:
-        return f"{count / 1e3:.1f} kB"
-    return f"{count / 1e6:.1f} MB" if count < 999_950_000 else f"{count / 1e9:.1f} GB"
-
-
-def time_words(seconds: float) -> str:
-    """0.00123 → "1.23 ms"."""
-    if seconds < 0.0009995:
-        return f"{seconds * 1e6:.0f} µs"
-    if seconds < 0.9995:
-        return f"{seconds * 1e3:.3g} ms"
-    return f"{seconds:.3g} s" if seconds < 999.5 else f"{seconds:.0f} s"
-
-
 def _text(kept: Any) -> str:
     if isinstance(kept, Words):
         return safe(kept)
@@ -271,15 +254,15 @@ def _quoted(text: str, size: int) -> str:
 
 def _bytes(data: bytes, size: int) -> str:
     if size > len(data) * 16:
-        return size_words(size)
+        return size_text(size)
     cut = len(data) < size
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
         if not cut or error.start < len(data) - 3:
-            return repr(data) if size <= 8 else size_words(size)
+            return repr(data) if size <= 8 else size_text(size)
         text = data[: error.start].decode()  # a character that the cut went through
     text = safe(text, cut)
     if size > WHOLE and sum(char.isprintable() or char in "\r\n\t" for char in text) < 0.9 * len(text):
-        return size_words(size)
-    return f"b{text!r}" if size <= WHOLE else f"b{text[:BEGINNING]!r}… {size_words(size)}"
+        return size_text(size)
+    return f"b{text!r}" if size <= WHOLE else f"b{text[:BEGINNING]!r}… {size_text(size)}"

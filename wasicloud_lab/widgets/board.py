@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..choices import Choice, Choices
 from ..errors import LabError
-from ..history import seconds_text
 from ..kinds import HANDLERS
 from ..providers.address import masked
+from ..units import seconds_text
 
 if TYPE_CHECKING:
     from ..app import App

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .. import stores
 from ..errors import ProviderError, Unavailable
 from ..listing import Pages
-from ..preview import SHOWN_BYTES, data_url, size_text, visible_name
+from ..preview import SHOWN_BYTES, data_url, visible_name
+from ..units import size_text
 from .browsing import label
 from .editor import Editor
 from .looking import Looking

@@ -11,9 +11,9 @@ import httpx
 import ipywidgets as W
 
 from ..errors import LabError
-from ..history import seconds_text
 from ..preview import HEX, JSON, PAGE, PICTURE, TEXT
 from ..sending import DEFAULT_URL, METHODS, as_curl, as_python, read_headers
+from ..units import seconds_text
 from .apps import app_field, offer_apps
 from .parts import Drawing, Worker, app_code, button, column, field, html, note, row, section, show, words
 from .viewer import Viewer

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as W
 
-from ..history import seconds_text
 from ..preview import data_url
+from ..units import seconds_text
 from .apps import app_field, offer_apps
 from .parts import Drawing, app_code, button, column, field, html, note, row, section, show
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as W
 
 from ..errors import LabError
-from ..history import seconds_text
 from ..providers.address import masked
 from ..tally import SLOT, Slot
+from ..units import seconds_text
 from .apps import app_field, offer_apps
 from .latency_chart import LatencyChart
 from .parts import Drawing, button, column, field, html, note, row, section, show

@@ -17,7 +17,8 @@ from typing import Any
 import anywidget
 
 from ..errors import ProviderError
-from ..preview import size_text, visible_name
+from ..preview import visible_name
+from ..units import size_text
 from .panel import Responsiveness
 from .parts import Worker
 

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from ..history import seconds_text
 from ..kinds import HANDLERS
-from ..preview import size_text
+from ..units import seconds_text, size_text
 from .board import Board, Health, wires_of
 from .style import CSS
 
