@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import wasicloud_lab as wl
+from tests.talk_steps import Silent
 from wasicloud_lab.replay import MINUTES, STEPS, TO_COME, Busy, Event, Record, Replay, Stage, Step, Stopped, material
 from wasicloud_lab.replay import links as drawing
 from wasicloud_lab.replay.events import KINDS
@@ -171,15 +172,6 @@ class Ill(LoadData):
     def prepare(self, stage: Stage) -> None:
         super().prepare(stage)
         stage.keyvalue.wrap(wl.Failing, 1.0)
-
-
-class Silent(Step):
-    number, title, part, minutes, point, instead = "1", "t", "p", 1, "p", "i"
-    must_show = ("something",)
-    look_at = question = notes = ""
-
-    def run(self, stage: Stage) -> None:
-        stage.say("nothing to see here")
 
 
 class Wrong(Silent):

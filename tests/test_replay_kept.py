@@ -11,17 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from wasicloud_lab.replay import Replay, Stage, Step, progress
+from tests.talk_steps import Silent
+from wasicloud_lab.replay import Replay, progress
 from wasicloud_lab.replay.progress import Clock, Progress
-
-
-class Silent(Step):
-    number, title, part, minutes, point, instead = "1", "t", "p", 1, "p", "i"
-    must_show = ("something",)
-    look_at = question = notes = ""
-
-    def run(self, stage: Stage) -> None:
-        stage.say("nothing to see here")
 
 
 def test_another_kernel_goes_on_where_this_one_ended(compile_cache: Path, tmp_path: Path) -> None:
