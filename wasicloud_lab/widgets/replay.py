@@ -74,10 +74,10 @@ class Talk(anywidget.AnyWidget):
         runner: what runs the steps; the same by code: `talk.runner.run("5")`, `.next()`, `.run_all()`.
         talk: what never changes: steps with their texts and sources, those to come, the talk's minutes.
         state: `{"current", "running", "planned", "held", "steps": {number: {"state", "seconds", "run", …}}}`.
-        zoom: size of the type, 0 to 7.
+        zoom: size of the type, 0 to 7, that a view starts with; setting it sets all views.
     """
 
-    _esm = joined("replay_drawing.js", "replay_page.js", "replay.js")
+    _esm = joined("elements.js", "replay_drawing.js", "replay_page.js", "replay.js")
     _css = Path(__file__).with_name("replay.css")
     talk = traitlets.Dict().tag(sync=True)
     state = traitlets.Dict().tag(sync=True)

@@ -4,21 +4,11 @@
 
 const SIZES = [13, 15, 17, 19, 22, 26, 31, 37]; // px, of the type
 
-const make = (tag, name, parent, text) => {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  if (text !== undefined) made.textContent = text;
-  if (parent) parent.append(made);
-  return made;
-};
 // Text for people, with `words of a program` in it.
 const prose = (tag, name, parent, text) => {
   const made = make(tag, name, parent);
   text.split("`").forEach((part, n) => (n % 2 ? make("code", "", made, part) : made.append(part)));
   return made;
-};
-const put = (element, text) => {
-  if (element.textContent !== text) element.textContent = text;
 };
 const time = (seconds) => {
   const whole = Math.floor(Math.abs(seconds));

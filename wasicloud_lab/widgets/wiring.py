@@ -42,7 +42,7 @@ class Wiring(anywidget.AnyWidget):
         state: what `Picture.now` answers.
     """
 
-    _esm = joined("wiring_drawing.js", "wiring.js")
+    _esm = joined("elements.js", "wiring_drawing.js", "wiring.js")
     _css = CSS
     state = traitlets.Dict().tag(sync=True)
 

@@ -4,21 +4,11 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-const make = (tag, name, parent, text) => {
-  const made = document.createElement(tag);
-  if (name) made.className = name;
-  if (text !== undefined) made.textContent = text;
-  if (parent) parent.append(made);
-  return made;
-};
 const draw = (tag, attributes, parent) => {
   const made = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   parent.append(made);
   return made;
-};
-const put = (element, text) => {
-  if (element.textContent !== text) element.textContent = text;
 };
 const count = (number, one) => `${number.toLocaleString("en-US")} ${one}${number === 1 ? "" : "s"}`;
 const bare = (name) => name.split("@")[0];
