@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +24,14 @@ from wasicloud_lab.wasi.filesystem.descriptor import Descriptor
 
 #: Seconds until a wait for another thread or process counts as failed: generous, so that no slow machine fails.
 PATIENCE = 60.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """An interrupt is a KeyboardInterrupt, also where a shell that runs this behind itself has it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

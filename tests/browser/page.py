@@ -66,7 +66,7 @@ class NotebookPage:
         self.errors: list[str] = []
         self.page = context.new_page()
         self.page.on("console", self._said)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
         self.page.add_init_script(_LISTEN)
         self.page.goto(jupyter.page(path))
         self._wait_for_kernel()
@@ -132,6 +132,15 @@ class NotebookPage:
         hidden = self.page.evaluate("() => jupyterapp.shell.leftCollapsed")
         if hidden != bool(width):
             self.page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
+
+    def theme(self, name: str) -> None:
+        """Makes JupyterLab "Light" or "Dark", and waits until its splash screen is gone: two of them are too many."""
+        self.page.evaluate(
+            "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", f"JupyterLab {name}"
+        )
+        light = str(name == "Light").lower()
+        self.page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=light)
+        expect(self.page.locator("#jupyterlab-splash")).to_have_count(0)
 
     def frames(self, seconds: float) -> tuple[int, float, list[tuple[str, float]]]:
         """Watches for so many seconds: pictures that the page drew, seconds that went by, updates of widgets.

@@ -124,12 +124,16 @@ def test_many_apps_without_links_take_one_line(live: NotebookPage) -> None:
 
 def test_long_lines_break_between_words_and_dropdowns_have_arrows_in_the_dark(live: NotebookPage) -> None:
     request = live.tab("Request")
-    request.get_by_role("button", name="curl").click()
-    assert request.locator("pre.wl-bytes").first.evaluate("pre => getComputedStyle(pre).wordBreak") == "normal"
+    curl = request.get_by_role("button", name="curl")
+    curl.click()
     try:
-        live.page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-        live.page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+        assert request.locator("pre.wl-copied").evaluate("pre => getComputedStyle(pre).wordBreak") == "normal"
+    finally:
+        curl.click()
+        expect(request.locator("pre.wl-copied")).to_have_count(0)
+    try:
+        live.theme("Dark")
         arrow = live.panel.locator("select").first.evaluate("one => getComputedStyle(one).backgroundImage")
         assert "%23ddd" in arrow
     finally:
-        live.page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+        live.theme("Light")

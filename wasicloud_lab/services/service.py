@@ -172,7 +172,7 @@ class Service:
             if self._temporary:
                 shutil.rmtree(self.folder, ignore_errors=True)
             if isinstance(error, psutil.NoSuchProcess):
-                raise ServeError(f"{self.kind} did not start: it ended at once") from None
+                raise ServeError(f"{self.kind} did not start: it ended by itself") from None
             raise
 
     def _await(self, ready: str) -> str | None:

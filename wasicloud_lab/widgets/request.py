@@ -186,12 +186,13 @@ class RequestSection:
             self._draw_curl()
 
     def _draw_curl(self) -> None:
-        if not self.as_curl.value:
-            return
+        shown = ""
         try:
-            shown = f'<pre class="wl-bytes wl-copied" tabindex="0">{escape(self.curl())}</pre>'
+            if self.as_curl.value:
+                shown = f'<pre class="wl-bytes wl-copied" tabindex="0">{escape(self.curl())}</pre>'
         except LabError as error:
-            shown = "" if str(error) == self._problem else note(str(error), "error")
+            if str(error) != self._problem:
+                shown = note(str(error), "error")
         if self._curl.value != shown:
             self._curl.value = shown
 
