@@ -412,5 +412,5 @@ RIGHT: dict[str, dict[str, list[str]]] = {
     },
 }
 
-#: Cells that say so themselves: they are run once, until what they made is stopped.
-ONCE = {"02-gopher-and-its-services": ["deploy"]}
+#: Cells that are run once: one that says so itself, until what it made is stopped; and the whole talk, for its length.
+ONCE = {"02-gopher-and-its-services": ["deploy"], "05-the-whole-talk": ["all"]}

@@ -14,6 +14,8 @@ from ipykernel.kernelspec import write_kernel_spec
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from tests.course import ONCE, RIGHT
+
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
 NAMES = sorted(path.name for path in FOLDER.glob("*.ipynb"))
@@ -115,19 +117,44 @@ def shown(one: NotebookNode) -> str:
 
 @pytest.fixture(scope="module")
 def executed(execute: Execute) -> Callable[[str], dict[str, str]]:
-    """What a notebook shows to a person who changed nothing; run once."""
-    return lru_cache(lambda name: execute(read(name)))
+    """What a notebook shows to a person who changes nothing, and below its end gives the right answers; run once.
 
+    Cells `told-…` show what the checks said to these, one after the other.
+    """
 
-def with_solutions(name: str) -> NotebookNode:
-    """A notebook with every solution put in its place."""
-    book = read(name)
-    for task in tasks(book):
-        cell(book, f"task-{task}").source = put(book, task, solution(book, task))
-    return book
+    def run(name: str) -> dict[str, str]:
+        book = read(name)
+        checks = {task: cell(book, f"check-{task}").source for task in tasks(book)}
+        for task, check in checks.items():
+            answers = [solution(book, task), *RIGHT.get(Path(name).stem, {}).get(task, [])]
+            for number, answer in enumerate(answers):
+                book.cells += [
+                    code(put(book, task, answer), f"try-{task}-{number}"),
+                    code(check, f"told-{task}-{number}"),
+                ]
+        book.cells += [code(check, f"told-{task}-again") for task, check in checks.items()]
+        return execute(book)
+
+    return lru_cache(run)
 
 
 @pytest.fixture(scope="module")
 def solved(execute: Execute) -> Callable[[str], dict[str, str]]:
-    """What a notebook shows with every solution put in its place; run once."""
-    return lru_cache(lambda name: execute(with_solutions(name)))
+    """What a notebook shows with every solution in its place and each cell run twice; run once.
+
+    The second time of a cell `…` is `…-again`.
+    """
+
+    def run(name: str) -> dict[str, str]:
+        book = read(name)
+        for task in tasks(book):
+            cell(book, f"task-{task}").source = put(book, task, solution(book, task))
+        twice = []
+        for one in book.cells:
+            twice.append(one)
+            if one.cell_type == "code" and one.id not in ONCE.get(Path(name).stem, []):
+                twice.append(code(one.source, f"{one.id}-again"))
+        book.cells = twice
+        return execute(book)
+
+    return lru_cache(run)
