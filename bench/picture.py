@@ -111,8 +111,8 @@ def _requests(axes: Axes, group: Group | None) -> None:
         return _empty(axes, title)
     _bars(axes, rows)
     _title(axes, *title)
-    axes.plot([150, 150], [len(rows) - 0.45, len(rows) + 0.45], color=INK, linestyle=":", linewidth=3)
-    axes.text(152, len(rows), "target 150", va="center", fontsize=16)
+    axes.plot([150, 150], [len(rows) - 0.42, len(rows) + 0.42], color=INK, linestyle=":", linewidth=3)
+    axes.text(153, len(rows) - 0.5, "target 150", va="center", fontsize=16)  # below: at the bar's end stands its value
     return None
 
 
@@ -165,7 +165,7 @@ SHORT = {
 
 
 def _targets(axes: Axes, groups: Sequence[Group]) -> None:
-    title = "Targets", "how much of each allowance is used, less is better"
+    title = "Targets", "used of each allowance, less is better"
     all_targets = [target for group in groups for target in group.targets]
     if not all_targets:
         return _empty(axes, title)
