@@ -22,7 +22,7 @@ def draw(path: Path, about: dict[str, Any], groups: Sequence[Group]) -> None:
     """Draws what was measured into a PNG file; a panel without figures says so."""
     pyplot.rcParams.update({"font.size": 20, "axes.titlesize": 22, "text.color": INK, "axes.labelcolor": INK})
     layout: list[Any] = [["calls", "requests"], ["rates", "targets"], ["gets", "targets"]]
-    figure, panels = pyplot.subplot_mosaic(layout, figsize=(20, 20), dpi=90)
+    figure, panels = pyplot.subplot_mosaic(layout, figsize=(20, 20), dpi=72)
     by_name = {group.name: group for group in groups}
     _calls(panels["calls"], by_name.get("hostcall"))
     _requests(panels["requests"], by_name.get("inprocess"))
